@@ -1,0 +1,92 @@
+"""Messages of spacy-binder's own errors (B0…) and warnings (BW…).
+
+Where spaCy has a code for the mistake (E109, E143, E149, E187, …) that one is used.
+"""
+
+
+class Errors:
+    B001 = (
+        "[B001] The label of a type has to be a non-empty string, but '{name}' was given {label!r}. "
+        "Name every label in `add_label`, in `labels` or in the gold spans."
+    )
+    B002 = (
+        "[B002] The description of label '{label}' is empty. BINDER encodes the description to find spans of "
+        "the type: write a short one, or leave it out to get a default from the label's name."
+    )
+    B003 = (
+        "[B003] No training example has spans under doc.spans['{key}'], but there are some under {others}. "
+        "Set `spans_key` of component '{name}' to one of these, or convert the data."
+    )
+    B004 = (
+        "[B004] No score weight names the spans key '{key}' of component '{name}', so its score would count "
+        "for nothing and every checkpoint would be called the best. Add to the config:\n"
+        "[training.score_weights]\nspans_{key}_f = 1.0"
+    )
+    B005 = (
+        "[B005] Can't load the encoder '{encoder}' as a Hugging Face model with safetensors weights. Looked at: "
+        "{places}. Give a folder with config.json, tokenizer files and model.safetensors, or the name of a model "
+        "on the Hugging Face hub. The cause: {cause}"
+    )
+    B006 = (
+        "[B006] `threshold` of component '{name}' has to be between 0 and 1, but is {value}. "
+        "0.5 is the paper's rule: a span's similarity beats that of [CLS]."
+    )
+    B007 = "[B007] `{setting}` has to be at least {least}, but is {value}."
+    B008 = (
+        "[B008] A window of {window} wordpieces with {special} special ones holds {capacity}; an overlap `stride` of "
+        "{stride} leaves no progress from one window to the next. Use a stride from 0 to {most}."
+    )
+    B009 = (
+        "[B009] The window of {window} wordpieces is longer than the {most} that encoder '{encoder}' has "
+        "positions for. Lower `window`."
+    )
+    B010 = (
+        "[B010] Gold span {text!r} (tokens {start}:{end}) has the label '{label}', which component '{name}' doesn't "
+        "know. It knows: {labels}. Add it with `add_label`, or to the labels given to `initialize`."
+    )
+    B011 = (
+        "[B011] The tokenizer of '{encoder}' puts no special token before the text. BINDER needs one: its "
+        "vector ([CLS]) gives the thresholds."
+    )
+    B012 = (
+        "[B012] `type_encoder = null` shares the text encoder, but '{text_encoder}' has no encoder of its own to "
+        "share. Give the type encoder a block of its own."
+    )
+    B013 = "[B013] {path}, line {line}: {problem}. Expected {expected}."
+    B014 = (
+        "[B014] `{setting}` of `initialize` has to be a list of labels or a dict of label to description, "
+        "but component '{name}' was given {given}."
+    )
+    B015 = (
+        "[B015] The listener of component '{name}' got no transformer output for a document. Put the component "
+        "'{upstream}' before it in the pipeline; if that one is frozen, name it in `annotating_components`."
+    )
+    B016 = "[B016] Unknown {kind} '{name}'. There are: {known}."
+
+
+class Warnings:
+    BW01 = (
+        "[BW01] {n} of {total} gold spans can't be learned as spans by component '{name}': {reasons}. "
+        "Further ones are not reported; `{name}.gold_counts` counts them."
+    )
+    BW02 = (
+        "[BW02] No score weight names the spans key '{key}' of component '{name}'. `spacy train` would then call every "
+        "checkpoint the best: give spans_{key}_f a weight in [training.score_weights]."
+    )
+    BW03 = (
+        "[BW03] {n} token(s) have more wordpieces than the {capacity} that a window holds, the first being "
+        "{text!r}. Their first {capacity} wordpieces stand for them."
+    )
+    BW04 = (
+        "[BW04] {n} candidate spans beat the threshold of {threshold}, more than {cap} a token: kept the best "
+        "ones. The threshold of component '{name}' is too low to be useful."
+    )
+    BW05 = (
+        "[BW05] {n} predicted span(s) match no tokens of the reference and are counted as false positives: the "
+        "pipeline's tokens and the reference's differ."
+    )
+    BW06 = "[BW06] {path}: {n} {problem}."
+    BW07 = (
+        "[BW07] {n} gold span(s) cross the border of a chunk of {size} tokens and were left out. Raise "
+        "`max_tokens`, or give the training documents sentence starts."
+    )

@@ -1,0 +1,66 @@
+"""The bi-encoder: text encoder and type encoder, joined by the span scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import torch
+from thinc.api import Model
+
+from ..types import BinderInput, BinderOutput, EncodedText, EncodedWindows, ScoredWindows
+
+
+def binder(text_encoder: Model, type_encoder: Model, scorer: Model) -> Model[BinderInput, BinderOutput]:
+    """Make the model.
+
+    text_encoder (Model): Docs → windows of wordpiece vectors.
+    type_encoder (Model): Descriptions → vectors.
+    scorer (Model): Both → logits.
+    RETURNS (Model): Reads docs and descriptions, gives logits pass by pass. In training, each pass is to be
+        backpropagated before the next is asked for, and the model's own callback called after the last:
+        types are encoded once, whatever the number of passes.
+    """
+    return Model(
+        "binder",
+        forward,
+        init=init,
+        layers=[text_encoder, type_encoder, scorer],
+        refs={"text_encoder": text_encoder, "type_encoder": type_encoder, "scorer": scorer},
+    )
+
+
+def init(model: Model, X: Any = None, Y: Any = None) -> None:
+    """Initialize the encoders, then the scorer with their widths."""
+    text_encoder, type_encoder, scorer = model.layers
+    text_encoder.initialize(X.docs if X is not None else None)
+    type_encoder.initialize()
+    scorer.set_dim("nI", text_encoder.get_dim("nO"))
+    scorer.set_dim("nT", type_encoder.get_dim("nO"))
+    scorer.initialize()
+
+
+def forward(model: Model, X: BinderInput, is_train: bool) -> tuple[BinderOutput, Callable]:
+    text_encoder, type_encoder, scorer = model.layers
+    encoded: EncodedText
+    encoded, finish_text = text_encoder(X.docs, is_train)
+    types, backprop_types = type_encoder(X.descriptions, is_train)
+    d_types = torch.zeros_like(types)
+
+    def passes() -> Iterator[ScoredWindows]:
+        for windows in encoded.passes:
+            scores, backprop_scores = scorer((windows, types, X.positions), is_train)
+            yield ScoredWindows(windows.rows, windows.batch, scores, partial(backprop_pass, windows, backprop_scores))
+
+    def backprop_pass(windows: EncodedWindows, backprop_scores: Callable, d_scores: Any) -> None:
+        d_vectors, d_types_of_pass = backprop_scores(d_scores)
+        d_types.add_(d_types_of_pass)
+        windows.backprop(d_vectors)
+
+    def backprop(_: Any) -> list:
+        backprop_types(d_types)
+        finish_text(None)
+        return []
+
+    return BinderOutput(encoded.windows, passes()), backprop

@@ -1,0 +1,215 @@
+"""Torch modules inside thinc models: built late, saved as safetensors, cached between changes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import srsly
+import torch
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from thinc.api import Optimizer, PyTorchShim, get_torch_default_device, torch2xp, xp2torch
+from torch import nn
+
+from ..errors import Errors
+from ..types import TokenizerT
+from ..util import find_encoder
+from .adam import TorchAdam
+
+
+class ModuleShim(PyTorchShim):
+    """Holds a torch module that is built once its settings are known.
+
+    Unlike thinc's own shim it saves weights as safetensors, takes part in weight averaging
+    (`use_averages` of the optimizer), and has a `cache` that lives until the weights change.
+    """
+
+    _model: nn.Module | None
+
+    def __init__(self, build: Callable[..., nn.Module], *, learn_rate_scale: float = 1.0) -> None:
+        """
+        build (Callable): Makes the module from keyword settings, which are saved with it.
+        learn_rate_scale (float): What the optimizer's learning rate is multiplied by for this module.
+        """
+        super().__init__(None)
+        self._build = build
+        self._settings: dict[str, Any] = {}
+        self._learn_rate_scale = learn_rate_scale
+        self._adam: TorchAdam | None = None
+        self.cache: dict[Any, Any] = {}
+
+    @property
+    def is_built(self) -> bool:
+        """RETURNS (bool): Whether there is a module."""
+        return self._model is not None
+
+    @property
+    def module(self) -> nn.Module:
+        """RETURNS (nn.Module): The module. Only to be asked for once it is built."""
+        assert self._model is not None
+        return self._model
+
+    def build(self, **settings: Any) -> None:
+        """Make the module.
+
+        **settings: Passed on to the callable given to the constructor.
+        """
+        self._settings = settings
+        self._take(self._build(**settings))
+
+    def _take(self, module: nn.Module) -> None:
+        self._model = module.to(get_torch_default_device())
+        self._adam = None
+        self.cache.clear()
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Update the weights with their gradients.
+
+        optimizer (Optimizer): The optimizer.
+        """
+        if self._model is None:
+            return
+        if TorchAdam.can_step(optimizer):
+            if self._adam is None or self._adam.optimizer is not optimizer:
+                self._adam = TorchAdam(optimizer, self._model)
+            self._adam.step(self.id, self._learn_rate_scale)
+        else:
+            self._step(optimizer, self._model)
+        self.cache.clear()
+
+    def _step(self, optimizer: Optimizer, module: nn.Module) -> None:
+        for name, param in module.named_parameters():
+            if param.grad is not None:
+                # Flat, because thinc's optimizers take no scalars.
+                weights: Any = torch2xp(param.data.reshape(-1))
+                gradient: Any = torch2xp(param.grad.reshape(-1))
+                weights, _ = optimizer((self.id, name), weights, gradient, lr_scale=self._learn_rate_scale)
+                param.data = xp2torch(weights, device=param.device).view_as(param)
+                param.grad = None
+
+    @contextlib.contextmanager
+    def use_params(self, params: dict[Any, Any]) -> Iterator[None]:
+        """Use other weights for a while.
+
+        params (dict): Weights by (id of the shim, name), as `Optimizer.averages` has them.
+        """
+        given = {}
+        if self._model is not None:
+            for name, param in self._model.named_parameters():
+                if (self.id, name) in params:
+                    given[name] = (param, param.data)
+        for name, (param, data) in given.items():
+            param.data = xp2torch(params[self.id, name], device=param.device).view_as(data)
+        self.cache.clear()
+        yield
+        for param, data in given.values():
+            param.data = data
+        self.cache.clear()
+
+    def to_bytes(self) -> bytes:
+        """RETURNS (bytes): Settings and weights."""
+        return srsly.msgpack_dumps({"settings": self._settings, "state": self._state()})
+
+    def from_bytes(self, bytes_data: bytes) -> ModuleShim:
+        """Build the module anew from what `to_bytes` gave.
+
+        bytes_data (bytes): The saved module.
+        RETURNS (ModuleShim): The shim itself.
+        """
+        msg: Any = srsly.msgpack_loads(bytes_data)
+        if msg["state"] is not None:
+            self.build(**msg["settings"])
+            self.module.load_state_dict(load_safetensors(msg["state"]))
+        return self
+
+    def _state(self) -> bytes | None:
+        if self._model is None:
+            return None
+        return save_safetensors({name: tensor.contiguous() for name, tensor in self._model.state_dict().items()})
+
+
+class EncoderShim(ModuleShim):
+    """Holds a Hugging Face encoder and its tokenizer, and saves both, so that loading needs no network."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Identity)
+        self.tokenizer: TokenizerT = None
+        self.warned = False
+
+    @property
+    def width(self) -> int:
+        """RETURNS (int): Width of the encoder's vectors."""
+        config: Any = self.module.config
+        return int(config.hidden_size)
+
+    @property
+    def max_positions(self) -> int | None:
+        """RETURNS (int, optional): The most wordpieces that the encoder has positions for."""
+        config: Any = self.module.config
+        most = getattr(config, "max_position_embeddings", None)
+        # RoBERTa and its kin count positions from the padding id on.
+        if most and config.model_type in ("roberta", "xlm-roberta", "camembert", "longformer", "mpnet"):
+            most -= config.pad_token_id + 1
+        return most if most and most > 0 else None
+
+    def load(self, name: str, *, tokenizer_config: dict[str, Any], transformer_config: dict[str, Any]) -> None:
+        """Load pretrained weights.
+
+        name (str): A folder, or the name of a model on the Hugging Face hub.
+        tokenizer_config, transformer_config (dict): Passed on to transformers.
+        RAISES (ValueError): If there is none, with the places looked at.
+        """
+        from transformers import AutoModel, AutoTokenizer
+
+        path, places = find_encoder(name)
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(path, **{"use_fast": True, **tokenizer_config})
+            options = {"use_safetensors": True, "torch_dtype": torch.float32, **transformer_config}
+            module = AutoModel.from_pretrained(path, **options)
+        except (OSError, ValueError, KeyError) as error:
+            message = Errors.B005.format(encoder=name, places=", ".join(places), cause=str(error).split("\n")[0])
+            raise ValueError(message) from error
+        self._take_encoder(module, tokenizer)
+
+    def _take_encoder(self, module: nn.Module, tokenizer: TokenizerT) -> None:
+        if hasattr(module, "pooler"):
+            module.pooler = None  # type: ignore[assignment]
+        self.tokenizer = tokenizer
+        self._take(module)
+
+    def to_bytes(self) -> bytes:
+        """RETURNS (bytes): The encoder's config, its tokenizer's files and its weights."""
+        if self._model is None:
+            return srsly.msgpack_dumps({"config": None})
+        config: Any = self.module.config
+        with TemporaryDirectory() as folder:
+            self.tokenizer.save_pretrained(folder)
+            files = {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir()) if path.is_file()}
+        # Where it was loaded from is no part of it.
+        options = {**config.to_dict(), "_name_or_path": ""}
+        return srsly.msgpack_dumps({"config": options, "tokenizer": files, "state": self._state()})
+
+    def from_bytes(self, bytes_data: bytes) -> EncoderShim:
+        """Build the encoder anew from what `to_bytes` gave.
+
+        bytes_data (bytes): The saved encoder.
+        RETURNS (EncoderShim): The shim itself.
+        """
+        msg: Any = srsly.msgpack_loads(bytes_data)
+        if msg["config"] is None:
+            return self
+        from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+        with TemporaryDirectory() as folder:
+            for name, content in msg["tokenizer"].items():
+                (Path(folder) / name).write_bytes(content)
+            srsly.write_json(Path(folder) / "config.json", msg["config"])
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+            module = AutoModel.from_config(AutoConfig.from_pretrained(folder))
+        self._take_encoder(module, tokenizer)
+        self.module.load_state_dict(load_safetensors(msg["state"]))
+        return self
