@@ -7,6 +7,7 @@ from thinc.api import Model
 
 from .errors import Errors
 from .layers.binder import binder
+from .layers.listener import listener
 from .layers.span_scorer import span_scorer
 from .layers.text_encoder import TextEncoderSettings, text_encoder
 from .layers.type_encoder import TypeEncoderSettings, shared_type_encoder, type_encoder
@@ -79,6 +80,18 @@ def build_text_encoder(
             transformer_config=transformer_config,
         )
     )
+
+
+def build_listener(upstream: str = "*", max_batch_wordpieces: int = 4096) -> Model[list[Doc], EncodedText]:
+    """Build a text encoder that listens to a shared `transformer` (`spacy_binder.TransformerListener.v1`).
+
+    upstream (str): Name of the component of spacy-transformers, or * for any.
+    max_batch_wordpieces (int): Padded wordpieces that are scored at once.
+    RETURNS (Model): The text encoder. Its windows are those of the transformer's span getter.
+    RAISES (ValueError): If a setting is out of its range.
+    """
+    _at_least(1, max_batch_wordpieces=max_batch_wordpieces)
+    return listener(upstream, max_batch_wordpieces)
 
 
 def build_type_encoder(

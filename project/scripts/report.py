@@ -20,7 +20,7 @@ COLORS = ["#4c78a8", "#f58518", "#54a24b", "#e45756", "#72b7b2", "#b279a2", "#9d
 
 def percent(value: float | None) -> str:
     """RETURNS (str): A score as a percentage with one decimal."""
-    return "–" if value is None else f"{100 * value:.1f}"
+    return "-" if value is None else f"{100 * value:.1f}"
 
 
 def score_rows(metrics: dict[str, Any], key: str, counts: dict[str, int]) -> list[tuple[str, ...]]:
@@ -71,7 +71,7 @@ def sentence_row(number: str, gold: Span, predicted: Doc, key: str, colors: dict
         f'<article class="{"differs" if notes else "agrees"}"><header>{escape(number)}</header>'
         f'<div class="side">{draw(gold, gold_spans, colors)}</div>'
         f'<div class="side">{draw(predicted[gold.start : gold.end], predicted_spans, colors)}</div>'
-        f'<footer>{chips or "<span class=chip>no difference</span>"}</footer></article>'
+        f"<footer>{chips or '<span class=chip>no difference</span>'}</footer></article>"
     )
 
 
@@ -89,7 +89,9 @@ def main(model: Path, data: Path, metrics: Path, output: Path, spans_key: str = 
     rows = score_rows(scores, spans_key, counts)
     nested = percent(scores[f"spans_{spans_key}_nested_r"])
 
-    table = Table(title=f"{data.parent.name}: {data.stem}", caption=f"Recall of spans inside or around another: {nested}")
+    table = Table(
+        title=f"{data.parent.name}: {data.stem}", caption=f"Recall of spans inside or around another: {nested}"
+    )
     for name in ("Label", "Gold spans", "P", "R", "F1"):
         table.add_column(name, justify="left" if name == "Label" else "right")
     for row in rows:

@@ -1,0 +1,122 @@
+"""Docs → windows of wordpiece vectors, from a `transformer` component that others in the pipeline share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy
+import torch
+from spacy.tokens import Doc
+from thinc.api import Model, torch2xp, xp2torch
+from torch import Tensor
+
+from ..types import EncodedText, EncodedWindows, Ints1d
+from ..windows import Windows
+
+
+def listener(upstream: str, max_batch_wordpieces: int) -> Model[list[Doc], EncodedText]:
+    """Make the model.
+
+    upstream (str): Name of the `transformer` component, or * for any.
+    max_batch_wordpieces (int): Padded wordpieces that are scored at once.
+    RETURNS (Model): Reads docs, gives the windows that the transformer cut and their vectors.
+    """
+    from spacy_transformers.layers import TransformerListener
+
+    return Model(
+        "binder_transformer_listener",
+        partial(forward, max_batch_wordpieces=max_batch_wordpieces),
+        init=init,
+        layers=[TransformerListener(upstream)],
+        dims={"nO": None},
+    )
+
+
+def init(model: Model, X: Any = None, Y: Any = None) -> None:
+    """Take over the width of the transformer."""
+    source = model.layers[0]
+    source.initialize(X)
+    model.set_dim("nO", source.get_dim("nO"))
+
+
+def forward(
+    model: Model, docs: list[Doc], is_train: bool, *, max_batch_wordpieces: int
+) -> tuple[EncodedText, Callable]:
+    outputs, backprop_source = model.layers[0](docs, is_train)
+    hidden = [xp2torch(output.model_output.last_hidden_state) if _has_vectors(output) else None for output in outputs]
+    windows, place = _windows(docs, outputs)
+    d_hidden = [torch.zeros_like(vectors) if vectors is not None and is_train else None for vectors in hidden]
+
+    def passes() -> Iterator[EncodedWindows]:
+        for rows in windows.batches(max_batch_wordpieces):
+            batch = windows.batch(rows)
+            vectors = _gather(hidden, windows, rows, place)
+            yield EncodedWindows(rows, batch, vectors, partial(scatter, rows))
+
+    def scatter(rows: Ints1d, d_vectors: Tensor) -> None:
+        for i, row in enumerate(rows.tolist()):
+            target = d_hidden[windows.doc[row]]
+            assert target is not None
+            target[place[row], : windows.lengths[row]] += d_vectors[i, : windows.lengths[row]]
+
+    def backprop(_: Any) -> Any:
+        # Docs without tokens have no vectors, and spacy-transformers wants no gradient for them.
+        pairs = zip(outputs, d_hidden, strict=True)
+        return backprop_source([_gradient(output, d_vectors) for output, d_vectors in pairs if d_vectors is not None])
+
+    return EncodedText(windows, passes()), backprop
+
+
+def _has_vectors(output: Any) -> bool:
+    return "last_hidden_state" in output.model_output and output.model_output.last_hidden_state.size > 0
+
+
+def _gradient(output: Any, d_hidden: Tensor) -> Any:
+    from spacy_transformers.data_classes import TransformerData
+    from transformers.modeling_outputs import BaseModelOutput
+
+    d_output: Any = BaseModelOutput(last_hidden_state=torch2xp(d_hidden))  # type: ignore[arg-type]
+    return TransformerData(wordpieces=output.wordpieces, model_output=d_output, align=output.align)
+
+
+def _gather(hidden: list[Tensor | None], windows: Windows, rows: Ints1d, place: Ints1d) -> Tensor:
+    """RETURNS (Tensor): The vectors of some windows, padded with zeros, shape (B, L, H)."""
+    vectors = [hidden[windows.doc[row]][place[row], : windows.lengths[row]] for row in rows]  # type: ignore[index]
+    return torch.nn.utils.rnn.pad_sequence(vectors, batch_first=True)
+
+
+def _windows(docs: list[Doc], outputs: list[Any]) -> tuple[Windows, Ints1d]:
+    """RETURNS (tuple): The transformer's windows that hold words, and each one's row in its doc's output."""
+    parts: list[numpy.ndarray] = []
+    for i, (doc, output) in enumerate(zip(docs, outputs, strict=True)):
+        if not _has_vectors(output):
+            continue
+        n_positions = output.model_output.last_hidden_state.shape[1]
+        lengths = numpy.asarray(output.align.lengths).ravel()
+        at = numpy.asarray(output.align.dataXd).ravel().astype("int64")
+        token = numpy.repeat(numpy.arange(len(lengths)), lengths)
+        is_space = numpy.array([word.is_space for word in doc], dtype=bool)
+        at, token = at[~is_space[token]], token[~is_space[token]]
+        order = numpy.lexsort((at, token, at // n_positions))
+        at, token, row = at[order], token[order], (at // n_positions)[order]
+        if len(at):
+            new = numpy.flatnonzero(numpy.diff(row, prepend=-1) | numpy.diff(token, prepend=-1))
+            last = numpy.append(new[1:], len(at)) - 1
+            doc_column = numpy.full(len(new), i)
+            parts.append(numpy.stack([doc_column, row[new], token[new], at[new] % n_positions, at[last] % n_positions]))
+    doc, row, token, first, last = numpy.concatenate([numpy.zeros((5, 0), dtype="int64"), *parts], axis=1)
+    start = numpy.flatnonzero(numpy.diff(doc, prepend=-1) | numpy.diff(row, prepend=-1))
+    end = numpy.append(start[1:], len(doc)).astype("int64")[: len(start)]
+    windows = Windows(
+        doc=doc[start],
+        word_start=numpy.concatenate([[0], end]) if len(start) else numpy.zeros(1, dtype="int64"),
+        token=token,
+        first=first,
+        last=last,
+        # One more for the special wordpiece at the end.
+        lengths=numpy.maximum.reduceat(last, start) + 2 if len(start) else last,
+        ids=numpy.zeros(0, dtype="int64"),
+    )
+    return windows, row[start]
