@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from spacy.pipeline.spancat import spancat_score
+from spacy.scorer import PRFScore
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
@@ -39,11 +41,17 @@ def binder_score(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
     scores[f"spans_{key}_nested_r"] = found / nested if nested else None
     if misaligned:
         warnings.warn(Warnings.BW05.format(n=misaligned), stacklevel=2)
-        n_gold = sum(len({_offsets(span) for span in example.reference.spans[key]}) for example in scored)
-        n_predicted = sum(len(example.predicted.spans.get(key, [])) for example in scored)
-        n_right = round((scores[f"spans_{key}_r"] or 0.0) * n_gold)
-        scores[f"spans_{key}_p"] = n_right / n_predicted
-        scores[f"spans_{key}_f"] = 2 * n_right / (n_predicted + n_gold)
+        total, per_type = PRFScore(), defaultdict(PRFScore)
+        for example in scored:
+            gold = {_offsets(span) for span in example.reference.spans[key]}
+            found = {_offsets(span) for span in example.predicted.spans.get(key, [])}
+            total.score_set(found, gold)
+            for label in {span[2] for span in gold | found}:
+                per_type[label].score_set(*({s for s in spans if s[2] == label} for spans in (found, gold)))
+        scores[f"spans_{key}_p"] = total.precision
+        scores[f"spans_{key}_r"] = total.recall
+        scores[f"spans_{key}_f"] = total.fscore
+        scores[f"spans_{key}_per_type"] = {label: score.to_dict() for label, score in per_type.items()}
     return scores
 
 

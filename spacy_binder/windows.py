@@ -83,12 +83,13 @@ def tokenize(docs: Sequence[Doc], tokenizer: TokenizerT, *, capacity: int) -> Wo
     strings = docs[0].vocab.strings
     texts = [" " * int(after_space[i]) + strings[int(orth[i])] for i in where]
     pieces = tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
+    pieces = [[] if space else ids for ids, space in zip(pieces, is_space[where].astype(bool), strict=True)]
     too_long = [text for text, ids in zip(texts, pieces, strict=True) if len(ids) > capacity]
-    pieces = [[] if space else ids[:capacity] for ids, space in zip(pieces, is_space[where].astype(bool), strict=True)]
-    n_ = numpy.array([len(ids) for ids in pieces], dtype="int64")
+    pieces = [ids[:capacity] for ids in pieces]
+    n_distinct = numpy.array([len(ids) for ids in pieces], dtype="int64")
     flat = numpy.array([i for ids in pieces for i in ids], dtype="int64")
-    flat_start = numpy.cumsum(n_) - n_
-    n_pieces = n_[inverse]
+    flat_start = numpy.cumsum(n_distinct) - n_distinct
+    n_pieces = n_distinct[inverse]
     is_word = n_pieces > 0
     n_pieces = n_pieces[is_word]
     doc_start = numpy.concatenate([[0], numpy.cumsum(is_word)])[doc_token]
@@ -132,8 +133,9 @@ def cut(word_start: Ints1d, sentence: Ints1d, *, capacity: int, stride: int) -> 
             if nearest >= 0 and sentence_end[nearest] > start:
                 end = following = int(sentence_end[nearest])
             else:
-                back = int(numpy.searchsorted(word_start, word_start[end] - stride))
-                following = min(max(back, start + 1), end)
+                # Back by the stride, but not so far that the next word would find no room.
+                back = max(word_start[end] - stride, word_start[end + 1] - capacity)
+                following = int(numpy.searchsorted(word_start, back))
         windows.append((start, end))
         start = following
     return windows

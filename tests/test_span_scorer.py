@@ -51,7 +51,9 @@ def cosine_logit(text: Tensor, of_type: Tensor, log_scale: Tensor) -> Tensor:
     return functional.cosine_similarity(text, of_type, dim=-1) / temperature
 
 
-def reference_scores(module: SpanScorerModule, vectors: Tensor, first: Tensor, last: Tensor, types: Tensor) -> SpanScores:
+def reference_scores(
+    module: SpanScorerModule, vectors: Tensor, first: Tensor, last: Tensor, types: Tensor
+) -> SpanScores:
     """Equations 1 to 5 of the paper, one candidate and type at a time; NaN for spans that there are none of."""
     vectors, types = vectors.double(), types.double()
     parts = [module.span_first.weight, module.span_last.weight]
@@ -133,7 +135,7 @@ def test_temperature_bounds_the_logits() -> None:
     module.type_start.load_state_dict(module.start.state_dict())
     vectors, position = torch.randn(1, 2, 6), torch.ones(1, 1, dtype=torch.int64)
     _, _, start, *_ = module(vectors, position, position, vectors[0, 1:])
-    assert float(start) == pytest.approx(20, rel=1e-5)
+    assert start.item() == pytest.approx(20, rel=1e-5)
 
 
 @pytest.mark.parametrize("kept", [[3, 1, 0, 2], [2], [0, 3], [1, 1]], ids=str)

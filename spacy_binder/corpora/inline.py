@@ -10,7 +10,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 
 from ..errors import Errors
 
-OPENING = re.compile(r"\[(\S+) ")
+OPENING = re.compile(r"\[([^\s\[\]]+) ")
 
 
 def parse_line(line: str) -> tuple[str, list[tuple[int, int, str]]]:

@@ -86,7 +86,8 @@ class ModuleShim(PyTorchShim):
             if param.grad is not None:
                 # Flat, because thinc's optimizers take no scalars.
                 weights: Any = torch2xp(param.data.reshape(-1))
-                gradient: Any = torch2xp(param.grad.reshape(-1))
+                dense = param.grad.to_dense() if param.grad.is_sparse else param.grad
+                gradient: Any = torch2xp(dense.reshape(-1))
                 weights, _ = optimizer((self.id, name), weights, gradient, lr_scale=self._learn_rate_scale)
                 param.data = xp2torch(weights, device=param.device).view_as(param)
                 param.grad = None
@@ -178,6 +179,9 @@ class EncoderShim(ModuleShim):
     def _take_encoder(self, module: nn.Module, tokenizer: TokenizerT) -> None:
         if hasattr(module, "pooler"):
             module.pooler = None  # type: ignore[assignment]
+        # A batch holds few of the vocabulary's wordpieces.
+        encoder: Any = module
+        encoder.get_input_embeddings().sparse = True
         self.tokenizer = tokenizer
         self._take(module)
 

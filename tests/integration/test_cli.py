@@ -1,0 +1,178 @@
+"""spaCy's command line on a pipeline with `binder_ner`."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import spacy
+from conftest import ROOT, demo_examples, spans_of
+from spacy.tokens import DocBin
+from spacy.util import load_config
+from spacy.vocab import Vocab
+
+CONFIG = ROOT / "configs" / "binder.cfg"
+LABELS = ROOT / "project" / "datasets" / "demo" / "labels.json"
+
+
+def run_spacy(*arguments: object, cwd: Path | None = None, **env: str) -> str:
+    """Run `python -m spacy`, and return what it prints."""
+    offline = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "spacy", *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env={**os.environ, **offline, **env})
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small DocBin."""
+    path = tmp_path_factory.mktemp("data") / "data.spacy"
+    examples = demo_examples(spacy.blank("en"), ["news-01", "news-02"], max_sentences=6)
+    DocBin(docs=[example.reference for example in examples]).to_disk(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def overrides(data: Path, tiny_encoder: str) -> list[str]:
+    """What makes the default config train on that DocBin, with the tiny encoder."""
+    settings = {
+        "paths.train": data,
+        "paths.dev": data,
+        "paths.labels": LABELS,
+        "components.binder_ner.model.text_encoder.name": tiny_encoder,
+    }
+    return [str(part) for name, value in settings.items() for part in (f"--{name}", value)]
+
+
+@pytest.fixture(scope="module")
+def texts(trained: tuple[Path, Path]) -> list[str]:
+    """The texts that the trained pipeline has learned."""
+    return [doc.text for doc in DocBin().from_disk(trained[1]).get_docs(Vocab())]
+
+
+def test_debug_config(overrides: list[str]) -> None:
+    output = run_spacy("debug", "config", CONFIG, "--show-functions", *overrides)
+    assert "Config is valid" in output
+    for name in ("Binder.v1", "TextEncoder.v1", "TypeEncoder.v1", "SpanScorer.v1", "chunk_docs.v1"):
+        assert f"spacy_binder.{name}" in output
+
+
+def test_debug_data(overrides: list[str]) -> None:
+    output = run_spacy("debug", "data", CONFIG, *overrides)
+    assert "Corpus is loadable" in output
+    assert "2 evaluation docs" in output
+
+
+def test_init_fill_config(tmp_path: Path) -> None:
+    """A config that only names the factory is filled with all settings, and is valid then."""
+    sparse = '[nlp]\nlang = "en"\npipeline = ["binder_ner"]\n\n[components]\n\n[components.binder_ner]\nfactory = "binder_ner"\n'
+    (tmp_path / "sparse.cfg").write_text(sparse, encoding="utf8")
+    run_spacy("init", "fill-config", tmp_path / "sparse.cfg", tmp_path / "full.cfg")
+    filled = load_config(tmp_path / "full.cfg", interpolate=True)
+    component = filled["components"]["binder_ner"]
+    assert component["threshold"] == 0.5
+    assert component["model"]["scorer"]["linear_size"] == 128
+    assert component["model"]["type_encoder"]["name"] == component["model"]["text_encoder"]["name"]
+    assert filled["training"]["score_weights"]["spans_sc_f"] == 1.0
+
+
+def test_init_fill_config_has_nothing_to_fill_in_the_default_config(tmp_path: Path) -> None:
+    run_spacy("init", "fill-config", CONFIG, tmp_path / "full.cfg")
+    filled, given = load_config(tmp_path / "full.cfg"), load_config(CONFIG)
+    component = {k: v for k, v in filled["components"]["binder_ner"].items() if k != "model"}
+    for name, value in given["components"]["binder_ner"].items():
+        if name != "model":
+            assert component[name] == value
+    assert component.keys() - given["components"]["binder_ner"].keys() <= {"scorer"}
+
+
+def test_init_labels(overrides: list[str], tmp_path: Path) -> None:
+    run_spacy("init", "labels", CONFIG, tmp_path, *overrides)
+    written = json.loads((tmp_path / "binder_ner.json").read_text(encoding="utf8"))
+    assert written == json.loads(LABELS.read_text(encoding="utf8"))
+
+
+def test_train(overrides: list[str], tmp_path: Path) -> None:
+    steps = ["--training.max_steps", "4", "--training.eval_frequency", "2"]
+    run_spacy("train", CONFIG, "--output", tmp_path, *overrides, *steps)
+    for name in ("model-best", "model-last"):
+        pipe = spacy.load(tmp_path / name).get_pipe("binder_ner")
+        assert pipe.label_data == json.loads(LABELS.read_text(encoding="utf8"))
+
+
+def test_evaluate(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    output = run_spacy("evaluate", *trained, "--output", tmp_path / "metrics.json")
+    metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf8"))
+    assert (
+        metrics["spans_sc_f"] == metrics["spans_sc_p"] == metrics["spans_sc_r"] == metrics["spans_sc_nested_r"] == 1.0
+    )
+    assert metrics["spans_sc_per_type"]["VEH"] == {"p": 1.0, "r": 1.0, "f": 1.0}
+    assert "SPAN F" in output and "100.00" in output
+
+
+@pytest.mark.parametrize("n_process", [1, 2])
+def test_apply(trained: tuple[Path, Path], tmp_path: Path, n_process: int) -> None:
+    run_spacy("apply", *trained, tmp_path / "out.spacy", "--batch-size", 2, "--n-process", n_process)
+    vocab = Vocab()
+    docs = list(DocBin().from_disk(tmp_path / "out.spacy").get_docs(vocab))
+    golds = list(DocBin().from_disk(trained[1]).get_docs(vocab))
+    assert [set(spans_of(doc)) for doc in docs] == [set(spans_of(gold)) for gold in golds]
+    assert all(len(doc.spans["sc"].attrs["scores"]) == len(doc.spans["sc"]) for doc in docs)
+
+
+def test_find_threshold(trained: tuple[Path, Path]) -> None:
+    output = run_spacy("find-threshold", *trained, "binder_ner", "threshold", "spans_sc_f", "--n_trials", 3)
+    assert "Best threshold: 0.5" in output
+
+
+def test_benchmark_speed(trained: tuple[Path, Path]) -> None:
+    output = run_spacy("benchmark", "speed", *trained, "--batches", 30, "--warmup", 0)
+    assert "words/s" in output.lower()
+
+
+def test_assemble(trained: tuple[Path, Path], texts: list[str], tmp_path: Path) -> None:
+    """A new pipeline from a trained component, as `source` of a config."""
+    config = f"""
+    [nlp]
+    lang = "en"
+    pipeline = ["binder_ner"]
+
+    [components]
+
+    [components.binder_ner]
+    source = "{trained[0].as_posix()}"
+    """
+    (tmp_path / "config.cfg").write_text(config.replace("\n    ", "\n"), encoding="utf8")
+    run_spacy("assemble", tmp_path / "config.cfg", tmp_path / "model")
+    assembled, original = spacy.load(tmp_path / "model"), spacy.load(trained[0])
+    assert assembled.pipe_names == ["binder_ner"]
+    doc = assembled("Captain Torbjørn Eide left Bodø on Tuesday.")
+    assert len(doc.spans["sc"]) > 0
+    assert spans_of(doc) == spans_of(original("Captain Torbjørn Eide left Bodø on Tuesday."))
+
+
+def test_package(trained: tuple[Path, Path], texts: list[str], tmp_path: Path) -> None:
+    """Packaged, installed elsewhere and imported, a pipeline finds the same spans."""
+    # Without an index `build` can't make an environment, and spaCy calls setup.py.
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_EXTRA_INDEX_URL": ""}
+    out = tmp_path / "packages"
+    out.mkdir()
+    run_spacy("package", trained[0], out, "--name", "nested", "--version", "1.2.3", "--build", "wheel", **offline)
+    (wheel,) = out.rglob("*.whl")
+    pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--target", str(tmp_path / "site")]
+    subprocess.run([*pip, str(wheel)], check=True, capture_output=True)
+    code = (
+        "import sys, json, en_nested; nlp = en_nested.load(); doc = nlp(sys.stdin.read());"
+        "print(json.dumps([[s.start, s.end, s.label_] for s in doc.spans['sc']]))"
+    )
+    env = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    result = subprocess.run(
+        [sys.executable, "-c", code], input=texts[0], capture_output=True, text=True, check=True, env=env, cwd=tmp_path
+    )
+    found = [tuple(span) for span in json.loads(result.stdout)]
+    assert found == spans_of(spacy.load(trained[0])(texts[0]))
+    requirements = json.loads((next((tmp_path / "site").glob("en_nested/meta.json"))).read_text())["requirements"]
+    assert any(name.startswith("spacy-binder") for name in requirements)

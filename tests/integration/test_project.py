@@ -1,0 +1,139 @@
+"""The project: its file, its corpus, its report and its README."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+import srsly
+from conftest import DEMO, ROOT, spans_of
+from spacy.tokens import DocBin
+from weasel.cli.document import MARKER_END, MARKER_START, project_document
+from weasel.util import load_project_config
+
+PROJECT = ROOT / "project"
+ENV = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+
+
+def run(*arguments: object, cwd: Path) -> str:
+    """Run Python in a folder, and return what it prints."""
+    command = [sys.executable, *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=ENV)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def config() -> dict[str, Any]:
+    """The project file, checked by weasel, with its variables filled in."""
+    return load_project_config(PROJECT)
+
+
+@pytest.fixture(scope="module")
+def project_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project beside one of the configs, after its corpus command."""
+    folder = tmp_path_factory.mktemp("repository")
+    made = shutil.ignore_patterns("corpus", "training", "metrics", "packages", "project.lock", "__pycache__")
+    shutil.copytree(ROOT / "configs", folder / "configs")
+    shutil.copytree(PROJECT, folder / "project", ignore=made)
+    run("-m", "spacy", "project", "run", "corpus", cwd=folder / "project")
+    return folder / "project"
+
+
+def test_every_command_is_documented_by_spacy() -> None:
+    output = run("-m", "spacy", "project", "run", "--help", cwd=PROJECT)
+    assert "Usage" in output
+    listed = run("-m", "spacy", "project", "run", "all", "--dry", cwd=PROJECT)
+    for name in ("corpus", "train", "evaluate", "report"):
+        assert f"Running command: {name}" in listed or f" {name} " in listed
+
+
+def test_workflows_name_commands(config: dict[str, Any]) -> None:
+    names = {command["name"] for command in config["commands"]}
+    assert set(config["workflows"]["all"]) <= names
+    assert all(set(steps) <= names for steps in config["workflows"].values())
+
+
+def test_dependencies_are_in_the_repository_or_made_by_a_command_before(config: dict[str, Any]) -> None:
+    made: set[str] = set()
+    for command in config["commands"]:
+        for dep in command.get("deps", ()):
+            assert dep in made or (PROJECT / dep).exists(), (command["name"], dep)
+        made.update(command.get("outputs", ()), command.get("outputs_no_cache", ()))
+
+
+def test_commands_depend_on_their_scripts_and_configs(config: dict[str, Any]) -> None:
+    for command in config["commands"]:
+        script = " ".join(command["script"])
+        for path in re.findall(r"scripts/\S+\.py|\S+\.cfg", script):
+            assert path in [*command["deps"], *command.get("outputs", ())], (command["name"], path)
+
+
+def test_corpus_command_gives_the_demo_corpus(project_copy: Path) -> None:
+    nlp = spacy.blank("en")
+    for part in ("train", "dev", "test"):
+        docs = list(DocBin().from_disk(project_copy / "corpus" / "demo" / f"{part}.spacy").get_docs(nlp.vocab))
+        names = (DEMO / f"{part}.txt").read_text(encoding="utf8").split()
+        assert len(docs) == len(names)
+        for doc, name in zip(docs, names, strict=True):
+            lines = (DEMO / "documents" / f"{name}.txt").read_text(encoding="utf8").splitlines()
+            lines = [line for line in lines if line.strip() and not line.startswith("#")]
+            assert len(doc.spans["sc"]) == sum(len(re.findall(r"\[[A-Z]+ ", line)) for line in lines)
+            assert len(list(doc.sents)) == len(lines)
+
+
+def test_corpus_command_gives_the_labels_and_the_config(project_copy: Path) -> None:
+    corpus = project_copy / "corpus" / "demo"
+    labels = json.loads((corpus / "labels.json").read_text(encoding="utf8"))
+    nlp = spacy.blank("en")
+    docs = DocBin().from_disk(corpus / "train.spacy").get_docs(nlp.vocab)
+    assert {span.label_ for doc in docs for span in doc.spans["sc"]} == set(labels)
+    config = spacy.util.load_config(corpus / "binder.cfg")
+    for part in ("train", "dev", "labels"):
+        assert (project_copy / config["paths"][part]).exists()
+    given = spacy.util.load_config(ROOT / "configs" / "binder.cfg")
+    assert config["components"] == given["components"]
+
+
+def test_report_is_a_page_of_its_own(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    model, data = trained
+    # One span less is found than there is, and one label is renamed, so that both kinds of mistakes show.
+    nlp = spacy.load(model)
+    gold = list(DocBin().from_disk(data).get_docs(nlp.vocab))
+    lost, renamed = gold[0].spans["sc"][0], gold[0].spans["sc"][1]
+    spans = [span for span in gold[0].spans["sc"] if span != lost and span != renamed]
+    gold[0].spans["sc"] = [*spans, gold[0].char_span(renamed.start_char, renamed.end_char, label="LOC")]
+    DocBin(docs=gold).to_disk(tmp_path / "test.spacy")
+    run("-m", "spacy", "evaluate", model, "test.spacy", "--output", "metrics.json", cwd=tmp_path)
+    script = PROJECT / "scripts" / "report.py"
+    output = run(script, model, "test.spacy", "metrics.json", "page/report.html", cwd=tmp_path)
+    metrics = srsly.read_json(tmp_path / "metrics.json")
+    assert f"{100 * metrics['spans_sc_f']:.1f}" in output
+    page = (tmp_path / "page" / "report.html").read_text(encoding="utf8")
+    assert "$" not in page
+    assert not re.search(r"""(src|href)\s*=|url\(|@import|https?://(?!www\.w3\.org)""", page)
+    n_sentences = sum(len(list(doc.sents)) for doc in gold)
+    assert page.count("<article") == n_sentences
+    assert page.count('class="side"') == 2 * n_sentences
+    for word in ("Skarvholm", "Nordvik", "VEH", "GPE"):
+        assert page.count(word) >= 2
+    assert f"<b>wrong</b> {lost.text} <i>{lost.label_}</i>" in page
+    assert f"<b>wrong</b> {renamed.text} <i>{renamed.label_}</i>" in page
+    assert f"<b>missed</b> {renamed.text} <i>LOC</i>" in page
+    assert spans_of(nlp(gold[0].text))
+
+
+def test_readme_is_that_of_the_project_file(tmp_path: Path) -> None:
+    project_document(PROJECT, tmp_path / "README.md")
+    start, end = MARKER_START.format(tag="WEASEL"), MARKER_END.format(tag="WEASEL")
+
+    def generated(path: Path) -> str:
+        return path.read_text(encoding="utf8").split(start)[1].split(end)[0].strip()
+
+    assert generated(PROJECT / "README.md") == generated(tmp_path / "README.md")

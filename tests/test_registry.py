@@ -1,0 +1,63 @@
+"""Every registered name resolves, importing costs little, and the configs are those of the code."""
+
+import configparser
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import spacy
+from conftest import ROOT
+from spacy.language import Language
+from spacy.util import load_config, load_model_from_config, registry
+
+SETUP = configparser.ConfigParser()
+SETUP.read(ROOT / "setup.cfg", encoding="utf8")
+ENTRY_POINTS = [
+    (group, *(part.strip() for part in line.split("=")))
+    for group, lines in SETUP["options.entry_points"].items()
+    for line in lines.strip().splitlines()
+]
+
+
+@pytest.mark.parametrize(("group", "name", "target"), ENTRY_POINTS)
+def test_entry_points_resolve(group: str, name: str, target: str) -> None:
+    kind = group.removeprefix("spacy_")
+    if kind == "cli":
+        return
+    if kind == "factories":
+        assert Language.has_factory(name) or spacy.blank("en").has_factory(name)
+        function = registry.get("factories", name)
+    else:
+        function = registry.get(kind, name)
+    module, attribute = target.split(":")
+    assert (function.__module__, function.__name__) == (module, attribute)
+
+
+def modules_after(statement: str) -> set[str]:
+    """The top-level modules that a statement imports in a fresh Python."""
+    code = f"{statement}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_importing_the_package_costs_nothing() -> None:
+    loaded = modules_after("import spacy_binder")
+    assert "spacy_binder" in loaded
+    assert not loaded & {"torch", "spacy", "thinc", "numpy", "transformers"}
+
+
+def test_importing_the_component_costs_little() -> None:
+    """Each `spacy.blank()` imports the factories' modules."""
+    with_spacy = modules_after("import spacy")
+    loaded = modules_after("import spacy_binder.pipeline")
+    assert "spacy" in loaded
+    assert not (loaded - with_spacy) & {"torch", "transformers", "spacy_transformers", "safetensors", "tokenizers"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.cfg")), ids=lambda path: path.name)
+def test_configs_are_valid(path: Path) -> None:
+    config = load_config(path)
+    nlp = load_model_from_config(config, auto_fill=True, validate=True)
+    assert "binder_ner" in nlp.pipe_names
+    key = nlp.get_pipe("binder_ner").cfg["spans_key"]
+    assert config["training"]["score_weights"][f"spans_{key}_f"] > 0
