@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy
 import torch
 
-from .types import Floats1d, Ints1d, SpanScores, WindowBatch
+from .types import Floats1d, FoundSpans, Ints1d
 from .windows import Windows, best_window
 
 
@@ -59,46 +59,19 @@ def logit(probability: float) -> float:
         return float(numpy.log(probability) - numpy.log1p(-probability))
 
 
-def propose(
-    windows: Windows, rows: Ints1d, batch: WindowBatch, scores: SpanScores, *, threshold: float, cap: int, joint: bool
-) -> tuple[Candidates, int]:
-    """Find the spans of one pass that beat their type's threshold and are this pass's to judge.
+def to_tokens(windows: Windows, found: FoundSpans) -> Candidates:
+    """Turn the spans that one pass found into spans of tokens, those alone that are this pass's to judge.
 
     windows (Windows): All windows.
-    rows (Ints1d): The windows of the pass, shape (B,).
-    batch (WindowBatch): Their words.
-    scores (SpanScores): Their logits.
-    threshold (float): Between 0 and 1; a span has to score above it.
-    cap (int): The most spans a word, on average, that are kept: the best ones.
-    joint (bool): Whether start and end have to beat their thresholds too (paper appendix, joint
-        position-span inference).
-    RETURNS (tuple[Candidates, int]): The spans, and how many beat the threshold before the cap.
+    found (FoundSpans): What the pass found.
+    RETURNS (Candidates): The spans.
     """
-    margin = scores.span - scores.span_threshold[:, None, None]
-    n_words = torch.from_numpy(batch.n_words).to(margin.device)[:, None, None]
-    end_word = torch.arange(margin.shape[1], device=margin.device)[:, None] + torch.arange(
-        1, margin.shape[2] + 1, device=margin.device
-    )
-    least = logit(threshold)
-    beats = (margin > least) & (end_word <= n_words)[..., None]
-    if joint:
-        assert scores.start is not None and scores.end is not None
-        assert scores.start_threshold is not None and scores.end_threshold is not None
-        start = scores.start - scores.start_threshold[:, None] > least
-        end = scores.end - scores.end_threshold[:, None] > least
-        beats &= start[:, :, None] & end[:, (end_word - 1).clamp(max=margin.shape[1] - 1)]
-    cells = beats.nonzero()
-    values = margin[beats]
-    n_beat = len(cells)
-    most = cap * int(batch.n_words.sum())
-    if n_beat > most:
-        values, kept = values.topk(most)
-        cells = cells[kept]
-    row, word, width, label = cells.T.cpu().numpy()
-    first = windows.word_start[rows[row]] + word
+    row, word, width, label = found.cells.T
+    window = found.rows[row]
+    first = windows.word_start[window] + word
     start, end = windows.token[first], windows.token[first + width] + 1
-    candidates = Candidates(windows.doc[rows[row]], start, end, label, values.float().cpu().numpy())
-    return candidates[best_window(windows, rows[row], start, end)], n_beat
+    candidates = Candidates(windows.doc[window], start, end, label, found.margin)
+    return candidates[best_window(windows, window, start, end)]
 
 
 def in_order(candidates: Candidates, label_rank: Ints1d) -> Candidates:

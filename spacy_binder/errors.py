@@ -78,8 +78,8 @@ class Warnings:
         "{text!r}. Their first {capacity} wordpieces stand for them."
     )
     BW04 = (
-        "[BW04] {n} candidate spans beat the threshold of {threshold}, more than {cap} a token: kept the best "
-        "ones. The threshold of component '{name}' is too low to be useful."
+        "[BW04] {n} spans beat the threshold of {threshold} but were dropped: component '{name}' keeps the best {cap} "
+        "a word. The threshold is too low to be useful, or the component has learned nothing yet."
     )
     BW05 = (
         "[BW05] {n} predicted span(s) match no tokens of the reference and are counted as false positives: the "

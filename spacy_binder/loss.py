@@ -63,8 +63,6 @@ def loss_of_pass(
     RETURNS (tuple[float, SpanScores]): The loss and the gradient of the logits.
     """
     scores = SpanScores(*(tensor.detach().requires_grad_() for tensor in scored.scores.tensors()))
-    assert scores.start is not None and scores.end is not None
-    assert scores.start_threshold is not None and scores.end_threshold is not None
     device = scores.span.device
     n_words = torch.from_numpy(scored.batch.n_words).to(device)[:, None]
     words = torch.arange(scores.span.shape[1], device=device)

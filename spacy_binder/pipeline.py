@@ -283,32 +283,23 @@ class BinderNER(TrainablePipe):
         RETURNS (list[Candidates]): The spans of each doc that beat the threshold, in document order.
         RAISES (ValueError): If the component was not initialized.
         """
-        from .decoding import Candidates, in_order, propose
-        from .types import BinderInput
+        from .decoding import Candidates, in_order, logit, to_tokens
+        from .types import BinderInput, Search
 
         docs = list(docs)
         if not self.model.get_ref("scorer").has_dim("nI"):
             raise ValueError(SpacyErrors.E109.format(name=self.name))
         self._require_labels()
-        joint = bool(self.cfg["joint_inference"])
         threshold = float(self.cfg["threshold"])
-        output = self.model.predict(BinderInput(docs, list(self.label_data.values()), positions=joint))
+        search = Search(logit(threshold), bool(self.cfg["joint_inference"]), MAX_SPANS_PER_WORD)
+        output = self.model.predict(BinderInput(docs, list(self.label_data.values()), search))
         parts = []
-        n_over = 0
-        for scored in output.passes:
-            candidates, n_beat = propose(
-                output.windows,
-                scored.rows,
-                scored.batch,
-                scored.scores,
-                threshold=threshold,
-                cap=MAX_SPANS_PER_WORD,
-                joint=joint,
-            )
-            n_over += n_beat if n_beat > MAX_SPANS_PER_WORD * int(scored.batch.n_words.sum()) else 0
-            parts.append(candidates)
-        if n_over:
-            message = Warnings.BW04.format(n=n_over, threshold=threshold, cap=MAX_SPANS_PER_WORD, name=self.name)
+        n_dropped = 0
+        for found in output.passes:
+            parts.append(to_tokens(output.windows, found))
+            n_dropped += found.n_dropped
+        if n_dropped:
+            message = Warnings.BW04.format(n=n_dropped, threshold=threshold, cap=MAX_SPANS_PER_WORD, name=self.name)
             self._warn_once("BW04", message)
         rank = numpy.argsort(numpy.argsort(numpy.array(self.labels)))
         found = in_order(Candidates.concatenate(parts), rank)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -66,32 +66,37 @@ class EncodedText:
 
 @dataclass
 class SpanScores:
-    """The logits of one pass. B windows, T words, M span widths, K types.
+    """The logits of one pass in training. B windows, T words, M span widths, K types.
 
     span (torch.Tensor): Logit of the span of width w + 1 that starts at word t, shape (B, T, M, K).
         Cells that reach beyond a window's last word have no meaning.
     span_threshold (torch.Tensor): Logit of the span ([CLS], [CLS]), shape (B, K).
-    start, end (torch.Tensor, optional): Logits of words as starts and ends, shape (B, T, K). Always
-        there in training; at inference only where they are asked for.
-    start_threshold, end_threshold (torch.Tensor, optional): Logits of [CLS], shape (B, K).
+    start, end (torch.Tensor): Logits of words as starts and ends, shape (B, T, K).
+    start_threshold, end_threshold (torch.Tensor): Logits of [CLS], shape (B, K).
     """
 
     span: torch.Tensor
     span_threshold: torch.Tensor
-    start: torch.Tensor | None = None
-    end: torch.Tensor | None = None
-    start_threshold: torch.Tensor | None = None
-    end_threshold: torch.Tensor | None = None
+    start: torch.Tensor
+    end: torch.Tensor
+    start_threshold: torch.Tensor
+    end_threshold: torch.Tensor
 
     def tensors(self) -> list[torch.Tensor]:
-        """RETURNS (list): The tensors that are there, in a fixed order."""
-        fields = (self.span, self.span_threshold, self.start, self.end, self.start_threshold, self.end_threshold)
-        return [tensor for tensor in fields if tensor is not None]
+        """RETURNS (list): The tensors, in the order of the fields."""
+        return [
+            self.span,
+            self.span_threshold,
+            self.start,
+            self.end,
+            self.start_threshold,
+            self.end_threshold,
+        ]
 
 
 @dataclass
 class ScoredWindows:
-    """The scores of one pass.
+    """The scores of one pass in training.
 
     rows (Ints1d): Which windows these are, shape (B,).
     batch (WindowBatch): Their words and wordpieces.
@@ -106,22 +111,52 @@ class ScoredWindows:
 
 
 @dataclass
+class FoundSpans:
+    """The spans that one pass found at inference.
+
+    rows (Ints1d): Which windows were looked at, shape (B,).
+    cells (Ints2d): Window of the pass, first word, width - 1 and type of each span, shape (n, 4).
+    margin (Floats1d): Its logit less the logit of its threshold, shape (n,).
+    n_dropped (int): How many more there were than are kept.
+    """
+
+    rows: Ints1d
+    cells: Ints2d
+    margin: Floats1d
+    n_dropped: int
+
+
+@dataclass
+class Search:
+    """What to look for at inference.
+
+    least (float): What a span's logit has to exceed its threshold by.
+    joint (bool): Whether the logits of its start and end have to, too.
+    max_spans_per_word (int): The most spans to keep, a word.
+    """
+
+    least: float = 0.0
+    joint: bool = False
+    max_spans_per_word: int = 4
+
+
+@dataclass
 class BinderInput:
     """What the Binder model reads.
 
     docs (list[Doc]): The documents.
     descriptions (list[str]): One description a type.
-    positions (bool): Whether start and end logits are wanted at inference.
+    search (Search): What to look for at inference.
     """
 
     docs: list[Doc]
     descriptions: list[str]
-    positions: bool = False
+    search: Search = field(default_factory=Search)
 
 
 @dataclass
 class BinderOutput:
-    """What the Binder model gives: the windows of the docs, and their scores pass by pass."""
+    """What the Binder model gives: the windows of the docs, and pass by pass what was scored or found in them."""
 
     windows: Windows
-    passes: Iterator[ScoredWindows]
+    passes: Iterator[Any]

@@ -8,12 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_binder.decoding import Candidates, in_order, logit, propose, without_overlap
-from spacy_binder.types import SpanScores
+from spacy_binder.decoding import Candidates, in_order, logit, to_tokens, without_overlap
+from spacy_binder.types import FoundSpans
 from spacy_binder.windows import Windows, Wordpieces, make_windows
 
 N_WIDTHS, N_TYPES = 3, 2
-UNLIMITED = 10**6
 
 Found = tuple[int, int, int, int]
 
@@ -33,19 +32,6 @@ def three_docs() -> Windows:
     return make_windows(wordpieces, prefix=[0], suffix=[0], capacity=4, stride=2, sentences=False)
 
 
-def random_scores(n_windows: int, n_words: int, seed: int = 0) -> SpanScores:
-    """RETURNS (SpanScores): Logits around 0."""
-    torch.manual_seed(seed)
-    return SpanScores(
-        span=torch.randn(n_windows, n_words, min(N_WIDTHS, n_words), N_TYPES),
-        span_threshold=torch.randn(n_windows, N_TYPES),
-        start=torch.randn(n_windows, n_words, N_TYPES),
-        end=torch.randn(n_windows, n_words, N_TYPES),
-        start_threshold=torch.randn(n_windows, N_TYPES),
-        end_threshold=torch.randn(n_windows, N_TYPES),
-    )
-
-
 def judge(windows: Windows, doc: int, start: int, end: int) -> int:
     """RETURNS (int): The window that gives a span the most context, the first of equals."""
     context = {}
@@ -62,89 +48,43 @@ def as_set(candidates: Candidates) -> set[Found]:
     return set(zip(*(column.tolist() for column in columns), strict=True))
 
 
-def brute_force(windows: Windows, rows: list[int], scores: SpanScores, threshold: float, joint: bool) -> dict:
-    """RETURNS (dict): Margin of each cell over the threshold, by window and span; probabilities are compared."""
-
-    def beats(value: torch.Tensor, threshold_logit: torch.Tensor) -> bool:
-        return torch.sigmoid((value - threshold_logit).double()).item() > threshold
-
-    found = {}
-    for i, row in enumerate(rows):
-        tokens = windows.token[windows.word_start[row] : windows.word_start[row + 1]].tolist()
-        for t, width, k in product(range(len(tokens)), range(N_WIDTHS), range(N_TYPES)):
-            last = t + width
-            if last >= len(tokens) or not beats(scores.span[i, t, width, k], scores.span_threshold[i, k]):
-                continue
-            if joint:
-                assert scores.start is not None and scores.start_threshold is not None
-                assert scores.end is not None and scores.end_threshold is not None
-                if not beats(scores.start[i, t, k], scores.start_threshold[i, k]):
-                    continue
-                if not beats(scores.end[i, last, k], scores.end_threshold[i, k]):
-                    continue
-            margin = (scores.span[i, t, width, k] - scores.span_threshold[i, k]).item()
-            found[row, (int(windows.doc[row]), tokens[t], tokens[last] + 1, k)] = margin
-    return found
+def all_cells(windows: Windows) -> list[tuple[int, int, int, int]]:
+    """RETURNS (list): Every window, first word, width - 1 and type."""
+    n_words = numpy.diff(windows.word_start).tolist()
+    cells = product(range(len(windows)), range(max(n_words)), range(N_WIDTHS), range(N_TYPES))
+    return [(row, t, width, k) for row, t, width, k in cells if t + width < n_words[row]]
 
 
-@pytest.mark.parametrize("joint", [False, True])
-@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 1.0])
-def test_propose(threshold: float, joint: bool) -> None:
-    """All passes together give what a loop over windows, words, widths and types gives, each span once."""
+def test_to_tokens() -> None:
+    """All passes together give each span once: by the window that gives it the most context."""
     windows = three_docs()
+    margins = dict(zip(all_cells(windows), numpy.random.default_rng(0).normal(size=1000), strict=False))
+    expected = {}
+    for (row, t, width, k), margin in margins.items():
+        tokens = windows.token[windows.word_start[row] : windows.word_start[row + 1]].tolist()
+        span = (int(windows.doc[row]), tokens[t], tokens[t + width] + 1, k)
+        if judge(windows, *span[:3]) == row:
+            expected[span] = margin
     found: dict[Found, float] = {}
-    expected: dict[Found, float] = {}
-    n_beat = n_expected = 0
-    for i, rows in enumerate(windows.batches(18)):
-        batch = windows.batch(rows)
-        scores = random_scores(len(rows), batch.first.shape[1], seed=i)
-        candidates, n = propose(windows, rows, batch, scores, threshold=threshold, cap=UNLIMITED, joint=joint)
-        n_beat += n
+    for rows in windows.batches(18):
+        of_pass = {cell: margin for cell, margin in margins.items() if cell[0] in rows}
+        cells = [(rows.tolist().index(row), *rest) for row, *rest in of_pass]
+        values = numpy.array(list(of_pass.values()), dtype="float32")
+        candidates = to_tokens(windows, FoundSpans(rows, numpy.array(cells).reshape(-1, 4), values, 0))
         assert not found.keys() & as_set(candidates)
         assert len(as_set(candidates)) == len(candidates)
         columns = (candidates.doc, candidates.start, candidates.end, candidates.label)
         spans = zip(*(column.tolist() for column in columns), strict=True)
         found.update(zip(spans, candidates.margin.tolist(), strict=True))
-        cells = brute_force(windows, rows.tolist(), scores, threshold, joint)
-        n_expected += len(cells)
-        expected.update({span: margin for (row, span), margin in cells.items() if judge(windows, *span[:3]) == row})
-    assert found == pytest.approx(expected)
-    assert n_beat == n_expected
-    assert (n_beat == 0) == (threshold == 1)
-
-
-@pytest.mark.parametrize("cap", [0, 1, 2])
-def test_cap_keeps_the_best(cap: int) -> None:
-    """No more than so many spans a word, and the count says how many there were."""
-    windows = three_docs()
-    rows = next(windows.batches(100))
-    batch = windows.batch(rows)
-    scores = random_scores(len(rows), batch.first.shape[1])
-    candidates, n_beat = propose(windows, rows, batch, scores, threshold=0.0, cap=cap, joint=False)
-    cells = brute_force(windows, rows.tolist(), scores, 0.0, joint=False)
-    best = sorted(cells, key=lambda cell: -cells[cell])[: cap * int(batch.n_words.sum())]
-    assert as_set(candidates) == {span for row, span in best if judge(windows, *span[:3]) == row}
-    assert n_beat == len(cells) > len(best)
+    assert found == pytest.approx(expected, abs=1e-6)
+    assert len(expected) < len(margins)
 
 
 def test_scores_are_probabilities() -> None:
-    """A span as good as [CLS] has 0.5; the paper's rule is strict, so at 0.5 it is none."""
-    windows = make_windows(
-        Wordpieces(*(numpy.array(a) for a in ([7], [0, 1], [0], [0], [0, 1])), too_long=[]),
-        prefix=[0],
-        suffix=[0],
-        capacity=4,
-        stride=0,
-        sentences=False,
-    )
-    rows = numpy.array([0])
-    scores = SpanScores(torch.tensor([[[[1.0, 3.0]]]]), torch.tensor([[1.0, 1.0]]))
-    batch = windows.batch(rows)
-    at_half, _ = propose(windows, rows, batch, scores, threshold=0.5, cap=4, joint=False)
-    below, _ = propose(windows, rows, batch, scores, threshold=0.49, cap=4, joint=False)
-    assert at_half.label.tolist() == [1]
-    assert below.scores.tolist() == pytest.approx([0.5, 1 / (1 + numpy.exp(-2))])
-    assert below.scores.dtype == numpy.float32
+    """A span as good as [CLS] has 0.5."""
+    candidates = candidates_of([(0, 0, 1, 0, 0.0), (0, 0, 1, 1, 2.0)])
+    assert candidates.scores.tolist() == pytest.approx([0.5, 1 / (1 + numpy.exp(-2))])
+    assert candidates.scores.dtype == numpy.float32
 
 
 @pytest.mark.parametrize("probability", [0.0, 1e-12, 0.3, 0.5, 0.999, 1.0])

@@ -1,13 +1,16 @@
 """The factored span logits against the plain linear layer over [first; last; width]."""
 
+from itertools import product
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from spacy_binder.architectures import build_span_scorer
+from spacy_binder.modules import span_scorer as span_scorer_module
 from spacy_binder.modules.span_scorer import SpanScorerModule
-from spacy_binder.types import EncodedWindows, SpanScores, WindowBatch
+from spacy_binder.types import EncodedWindows, Search, SpanScores, WindowBatch
 
 TEXT_WIDTH, TYPE_WIDTH, N_TYPES = 12, 7, 4
 
@@ -117,14 +120,60 @@ def test_logits_are_those_of_the_concatenated_layer(
     torch.testing.assert_close(found.span.double()[inside], expected.span[inside], rtol=0, atol=2e-5)
 
 
-def test_without_positions() -> None:
-    """At inference starts and ends can be left out; the spans stay the same."""
+def found_by_loop(scores: SpanScores, n_words: Tensor, least: float, joint: bool) -> dict[tuple[int, ...], float]:
+    """RETURNS (dict): Margin of each window, word, width and type that beats [CLS], one cell after the other."""
+    found = {}
+    n_windows, _, n_widths, n_types = scores.span.shape
+    for b, w, k in product(range(n_windows), range(n_widths), range(n_types)):
+        for t in range(int(n_words[b]) - w):
+            margin = float(scores.span[b, t, w, k] - scores.span_threshold[b, k])
+            start = float(scores.start[b, t, k] - scores.start_threshold[b, k])
+            end = float(scores.end[b, t + w, k] - scores.end_threshold[b, k])
+            if margin > least and (not joint or (start > least and end > least)):
+                found[b, t, w, k] = margin
+    return found
+
+
+@pytest.mark.parametrize("types_at_once, pairs_at_once", [(1024, 65536), (3, 5)])
+@pytest.mark.parametrize("joint", [False, True])
+@pytest.mark.parametrize("least", [-float("inf"), -0.8, 0.0, 0.2, float("inf")])
+@pytest.mark.parametrize("max_span_length, width_embedding_size", [(4, 5), (1, 0), (9, 0)])
+def test_search_finds_what_a_loop_finds(
+    max_span_length: int,
+    width_embedding_size: int,
+    least: float,
+    joint: bool,
+    types_at_once: int,
+    pairs_at_once: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing that beats [CLS] is lost by looking only at starts whose best case does."""
+    monkeypatch.setattr(span_scorer_module, "TYPES_AT_ONCE", types_at_once)
+    monkeypatch.setattr(span_scorer_module, "PAIRS_AT_ONCE", pairs_at_once)
+    module = make_module(max_span_length=max_span_length, width_embedding_size=width_embedding_size).eval()
+    inputs, n_words = make_input(7, n_windows=3), torch.tensor([7, 4, 1])
+    with torch.inference_mode():
+        vectors, first, last, types = inputs
+        cells, margins, n_seen = module.search(
+            vectors, first, last, n_words, types, least=least, joint=joint, most=10**6
+        )
+        expected = found_by_loop(SpanScores(*module(*inputs)), n_words, least, joint)
+    assert n_seen == len(cells)
+    assert dict(zip(map(tuple, cells.tolist()), margins.tolist(), strict=True)) == pytest.approx(expected, abs=1e-5)
+    assert bool(expected) == (least < float("inf"))
+
+
+@pytest.mark.parametrize("most", [0, 1, 5])
+def test_search_keeps_the_best(most: int) -> None:
+    """No more spans than asked for, and the count says how many there were."""
     module = make_module(max_span_length=4, width_embedding_size=5).eval()
-    everything = module(*make_input(6))
-    spans_only = module(*make_input(6), positions=False)
-    assert len(spans_only) == 2
-    assert torch.equal(spans_only[0], everything[0])
-    assert torch.equal(spans_only[1], everything[1])
+    inputs, n_words = make_input(6), torch.tensor([6, 3])
+    with torch.inference_mode():
+        vectors, first, last, types = inputs
+        _, margins, n_seen = module.search(vectors, first, last, n_words, types, least=-1.0, joint=False, most=most)
+        expected = sorted(found_by_loop(SpanScores(*module(*inputs)), n_words, -1.0, False).values(), reverse=True)
+    assert sorted(margins.tolist(), reverse=True) == pytest.approx(expected[:most], abs=1e-5)
+    assert n_seen == len(expected) > most
 
 
 def test_temperature_bounds_the_logits() -> None:
@@ -213,7 +262,7 @@ def test_layer_hands_gradients_to_both_encoders() -> None:
     n_words = torch.tensor([5, 5]).numpy()
     batch = WindowBatch(torch.zeros(vectors.shape[:2]).numpy(), n_words, first.numpy(), last.numpy(), n_words)
     encoded = EncodedWindows(n_words, batch, vectors, lambda _: None)
-    scores, backprop = layer((encoded, types, True), is_train=True)
+    scores, backprop = layer((encoded, types, Search()), is_train=True)
     d_scores = SpanScores(*(torch.randn_like(tensor) for tensor in scores.tensors()))
     d_vectors, d_types = backprop(d_scores)
     vectors.requires_grad_()

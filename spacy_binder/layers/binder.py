@@ -18,9 +18,9 @@ def binder(text_encoder: Model, type_encoder: Model, scorer: Model) -> Model[Bin
     text_encoder (Model): Docs → windows of wordpiece vectors.
     type_encoder (Model): Descriptions → vectors.
     scorer (Model): Both → logits.
-    RETURNS (Model): Reads docs and descriptions, gives logits pass by pass. In training, each pass is to be
-        backpropagated before the next is asked for, and the model's own callback called after the last:
-        types are encoded once, whatever the number of passes.
+    RETURNS (Model): Reads docs and descriptions, gives pass by pass what was found, or logits in training.
+        There each pass is to be backpropagated before the next is asked for, and the model's own callback
+        called after the last: types are encoded once, whatever the number of passes.
     """
     return Model(
         "binder",
@@ -48,10 +48,14 @@ def forward(model: Model, X: BinderInput, is_train: bool) -> tuple[BinderOutput,
     types, backprop_types = type_encoder(X.descriptions, is_train)
     d_types = torch.zeros_like(types)
 
-    def passes() -> Iterator[ScoredWindows]:
+    def passes() -> Iterator[Any]:
         for windows in encoded.passes:
-            scores, backprop_scores = scorer((windows, types, X.positions), is_train)
-            yield ScoredWindows(windows.rows, windows.batch, scores, partial(backprop_pass, windows, backprop_scores))
+            scores, backprop_scores = scorer((windows, types, X.search), is_train)
+            if is_train:
+                backprop = partial(backprop_pass, windows, backprop_scores)
+                yield ScoredWindows(windows.rows, windows.batch, scores, backprop)
+            else:
+                yield scores
 
     def backprop_pass(windows: EncodedWindows, backprop_scores: Callable, d_scores: Any) -> None:
         d_vectors, d_types_of_pass = backprop_scores(d_scores)

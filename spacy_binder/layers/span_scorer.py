@@ -11,10 +11,10 @@ from thinc.api import Model
 from torch import Tensor
 
 from ..modules.span_scorer import SpanScorerModule
-from ..types import EncodedWindows, SpanScores
+from ..types import EncodedWindows, FoundSpans, Search, SpanScores
 from .shim import ModuleShim
 
-ScorerInT = tuple[EncodedWindows, Tensor, bool]
+ScorerInT = tuple[EncodedWindows, Tensor, Search]
 
 
 def span_scorer(
@@ -24,10 +24,11 @@ def span_scorer(
     width_embedding_size: int,
     temperature: float,
     learn_rate_scale: float,
-) -> Model[ScorerInT, SpanScores]:
+) -> Model[ScorerInT, Any]:
     """Make the scorer; its arguments are those of `spacy_binder.SpanScorer.v1`.
 
-    RETURNS (Model): Reads encoded windows, vectors of types and whether positions are wanted; gives logits.
+    RETURNS (Model): Reads encoded windows, vectors of types and what to look for; gives logits (SpanScores)
+        in training, the spans over their thresholds (FoundSpans) at inference.
     """
     settings = {
         "linear_size": linear_size,
@@ -52,22 +53,28 @@ def init(model: Model, X: Any = None, Y: Any = None, *, settings: dict[str, Any]
         shim.build(text_width=model.get_dim("nI"), type_width=model.get_dim("nT"), **settings)
 
 
-def forward(model: Model, X: ScorerInT, is_train: bool) -> tuple[SpanScores, Callable]:
-    encoded, types, positions = X
+def forward(model: Model, X: ScorerInT, is_train: bool) -> tuple[SpanScores | FoundSpans, Callable]:
+    encoded, types, search = X
     shim: Any = model.shims[0]
     module: Any = shim.module
-    module.train(is_train)
+    if module.training != is_train:
+        module.train(is_train)
     module.dropout.p = model.attrs["dropout_rate"]
     device = encoded.vectors.device
     first = torch.from_numpy(encoded.batch.first).to(device)
     last = torch.from_numpy(encoded.batch.last).to(device)
     if not is_train:
+        n_words = torch.from_numpy(encoded.batch.n_words).to(device)
+        most = search.max_spans_per_word * int(encoded.batch.n_words.sum())
         with torch.inference_mode():
-            scores = SpanScores(*module(encoded.vectors.float(), first, last, types, positions))
-        return scores, lambda _: []
+            cells, margin, n_seen = module.search(
+                encoded.vectors.float(), first, last, n_words, types, least=search.least, joint=search.joint, most=most
+            )
+        found = FoundSpans(encoded.rows, cells.cpu().numpy(), margin.cpu().numpy(), n_seen - len(cells))
+        return found, lambda _: []
     vectors = encoded.vectors.detach().float().requires_grad_()
     types = types.detach().float().requires_grad_()
-    outputs = module(vectors, first, last, types, True)
+    outputs = module(vectors, first, last, types)
 
     def backprop(d_scores: SpanScores) -> tuple[Tensor | None, Tensor | None]:
         torch.autograd.backward(outputs, d_scores.tensors())

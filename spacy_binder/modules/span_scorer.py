@@ -1,10 +1,17 @@
 """Similarity of words and spans with types, without a tensor of size words² · hidden."""
 
+from __future__ import annotations
+
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+# The most types, and pairs of a start and a type, that a search looks at together: they bound its memory.
+TYPES_AT_ONCE = 1024
+PAIRS_AT_ONCE = 65536
 
 
 class SpanScorerModule(nn.Module):
@@ -61,64 +68,184 @@ class SpanScorerModule(nn.Module):
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
 
-    def forward(
-        self, vectors: Tensor, first: Tensor, last: Tensor, types: Tensor, positions: bool = True
-    ) -> tuple[Tensor, ...]:
-        """
+    def forward(self, vectors: Tensor, first: Tensor, last: Tensor, types: Tensor) -> tuple[Tensor, ...]:
+        """Score every word as start and end, and every span.
+
         vectors (Tensor): Wordpiece vectors, [CLS] first. *Shape:* (B, L, text_width).
         first, last (Tensor): Positions of each word's first and last wordpiece. *Shape:* (B, T).
         types (Tensor): Vectors of the types. *Shape:* (K, type_width).
-        positions (bool): Whether to score starts and ends too.
-        RETURNS (tuple): span (B, T, M, K), span threshold (B, K); with positions also start, end
-            (B, T, K), start threshold, end threshold (B, K). M is at most `max_span_length` and T.
+        RETURNS (tuple): span (B, T, M, K), span threshold (B, K), start, end (B, T, K), start threshold,
+            end threshold (B, K). M is at most `max_span_length` and T.
         """
-        cls = vectors[:, :1]
-        at_first = torch.cat([cls, _rows(vectors, first)], dim=1)
-        at_last = torch.cat([cls, _rows(vectors, last)], dim=1)
-        span, span_threshold = self._spans(at_first, at_last, types)
-        if not positions:
-            return span, span_threshold
+        at_first, at_last = _at_words(vectors, first), _at_words(vectors, last)
+        parts = self._parts(at_first, at_last, types)
+        ends = _ends(parts.inverse_norm)
+        similarity = parts.first[:, :, None] + parts.last[:, ends] + parts.width
+        span = similarity * parts.inverse_norm[..., None]
         start = self._words(at_first, types, self.start, self.type_start, self.start_scale)
         end = self._words(at_last, types, self.end, self.type_end, self.end_scale)
-        return span, span_threshold, start[:, 1:], end[:, 1:], start[:, 0], end[:, 0]
+        return span, parts.threshold, start[:, 1:], end[:, 1:], start[:, 0], end[:, 0]
+
+    def search(
+        self,
+        vectors: Tensor,
+        first: Tensor,
+        last: Tensor,
+        n_words: Tensor,
+        types: Tensor,
+        *,
+        least: float,
+        joint: bool,
+        most: int,
+    ) -> tuple[Tensor, Tensor, int]:
+        """Find the spans that beat [CLS], without scoring them all.
+
+        A start is looked at for a type only if its best case (the best end in reach, the best width, the best
+        norm) beats the threshold, which few do.
+
+        vectors, first, last, types (Tensor): As for `forward`.
+        n_words (Tensor): Words of each window. *Shape:* (B,).
+        least (float): What a span's logit has to exceed that of [CLS] by.
+        joint (bool): Whether the logits of its start and its end have to, too.
+        most (int): The most spans to keep: the best ones.
+        RETURNS (tuple): Window, first word, width - 1 and type of each span (n, 4), its logit less that of
+            [CLS] (n,), and how many there were before the best were kept.
+        """
+        at_first, at_last = _at_words(vectors, first), _at_words(vectors, last)
+        found = _Found(most, vectors.device)
+        for start in range(0, len(types), TYPES_AT_ONCE):
+            chunk = types[start : start + TYPES_AT_ONCE]
+            starts = ends = None
+            if joint:
+                starts = self._words(at_first, chunk, self.start, self.type_start, self.start_scale)
+                ends = self._words(at_last, chunk, self.end, self.type_end, self.end_scale)
+                starts, ends = (logits[:, 1:] - logits[:, :1] > least for logits in (starts, ends))
+            parts = self._parts(at_first, at_last, chunk)
+            self._search_types(parts, n_words, least, starts, ends, start, found)
+        return found.cells, found.margins, found.n_seen
+
+    @staticmethod
+    def _search_types(
+        parts: _Parts,
+        n_words: Tensor,
+        least: float,
+        starts: Tensor | None,
+        ends: Tensor | None,
+        first_type: int,
+        found: _Found,
+    ) -> None:
+        n_starts, n_widths = parts.inverse_norm.shape[1:]
+        words = torch.arange(n_starts, device=n_words.device)
+        widths = torch.arange(n_widths, device=n_words.device)
+        is_word = words < n_words[:, None]
+        exists = (words[:, None] + widths) < n_words[:, None, None]
+        last = parts.last.masked_fill(~is_word[..., None], -torch.inf)
+        best = parts.first + _running_max(last, n_widths) + parts.width.amax(0)
+        norm = parts.inverse_norm
+        high = norm.masked_fill(~exists, 0.0).amax(2)[..., None]
+        low = norm.masked_fill(~exists, torch.inf).amin(2)[..., None]
+        # The slack is for rounding, which differs between the bound and the logit.
+        alive = best * torch.where(best > 0, high, low) > parts.threshold[:, None] + least - 1e-3
+        alive &= is_word[..., None]
+        if starts is not None:
+            alive &= starts
+        for pairs in alive.nonzero().split(PAIRS_AT_ONCE):
+            window, word, label = pairs.unbind(1)
+            end = (word[:, None] + widths).clamp(max=n_starts - 1)
+            similarity = parts.first[window, word, label][:, None] + last[window[:, None], end, label[:, None]]
+            similarity = similarity + parts.width.T[label]
+            margins = similarity * norm[window, word] - parts.threshold[window, label][:, None]
+            beats = (margins > least) & exists[window, word]
+            if ends is not None:
+                beats &= ends[window[:, None], end, label[:, None]]
+            pair, width = beats.nonzero().unbind(1)
+            cells = torch.stack([window[pair], word[pair], width, label[pair] + first_type], dim=1)
+            found.add(cells, margins[beats])
 
     def _words(self, at: Tensor, types: Tensor, project: nn.Linear, project_type: nn.Linear, scale: Tensor) -> Tensor:
         words = functional.normalize(self.dropout(project(at)), dim=-1)
         targets = functional.normalize(self.dropout(project_type(types)), dim=-1)
         return (words @ targets.T) * scale.exp()
 
-    def _spans(self, at_first: Tensor, at_last: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
+    def _parts(self, at_first: Tensor, at_last: Tensor, types: Tensor) -> _Parts:
         targets = functional.normalize(self.dropout(self.type_span(types)), dim=-1)
-        firsts = self.dropout(self.span_first(at_first)).float()
-        lasts = self.dropout(self.span_last(at_last)).float()
+        firsts = self.dropout(self.span_first(at_first))
+        lasts = self.dropout(self.span_last(at_last))
         if self.span_width is not None:
-            widths = self.dropout(self.span_width(self.width_embedding.weight)).float()
+            widths = self.dropout(self.span_width(self.width_embedding.weight))
         else:
             widths = firsts.new_zeros(self.max_span_length, firsts.shape[-1])
-        targets = targets.float()
         scale = self.span_scale.exp()
-
         threshold_vector = functional.normalize(firsts[:, 0] + lasts[:, 0] + widths[0], dim=-1)
-        threshold = (threshold_vector @ targets.T) * scale
         firsts, lasts = firsts[:, 1:], lasts[:, 1:]
-        n_words = firsts.shape[1]
-        n_widths = min(self.max_span_length, n_words)
-        widths = widths[:n_widths]
-        ends = torch.arange(n_words, device=firsts.device)[:, None] + torch.arange(n_widths, device=firsts.device)
-        ends = ends.clamp(max=max(n_words - 1, 0))
+        widths = widths[: min(self.max_span_length, firsts.shape[1])]
 
-        similarity = (firsts @ targets.T)[:, :, None] + (lasts @ targets.T)[:, ends] + widths @ targets.T
         products = torch.bmm(firsts, lasts.transpose(1, 2))
-        norm = products.gather(2, ends.expand(len(products), -1, -1))
-        norm = norm + firsts @ widths.T + (lasts @ widths.T).gather(1, ends.expand(len(products), -1, -1))
-        norm = 2 * norm + _square(firsts)[:, :, None] + _square(lasts)[:, ends] + _square(widths)
-        norm = norm.clamp(min=1e-12).rsqrt()
-        return similarity * (norm * scale)[..., None], threshold
+        ends = _ends(products[:, :, : len(widths)]).expand(len(products), -1, -1)
+        norm = products.gather(2, ends) + firsts @ widths.T + (lasts @ widths.T).gather(1, ends)
+        norm = 2 * norm + _square(firsts)[:, :, None] + _square(lasts)[:, ends[0]] + _square(widths)
+        return _Parts(
+            first=firsts @ targets.T,
+            last=lasts @ targets.T,
+            width=widths @ targets.T,
+            inverse_norm=norm.clamp(min=1e-12).rsqrt() * scale,
+            threshold=(threshold_vector @ targets.T) * scale,
+        )
 
 
-def _rows(vectors: Tensor, positions: Tensor) -> Tensor:
-    """RETURNS (Tensor): The vectors at some positions of each window, shape (B, T, H)."""
-    return vectors.gather(1, positions[..., None].expand(-1, -1, vectors.shape[-1]))
+class _Parts(NamedTuple):
+    """What a span's logit is made of: (first[t] + last[t + w] + width[w]) · inverse_norm[t, w].
+
+    *Shapes:* first, last (B, T, K), width (M, K), inverse_norm (B, T, M) with the temperature in it,
+    threshold (B, K).
+    """
+
+    first: Tensor
+    last: Tensor
+    width: Tensor
+    inverse_norm: Tensor
+    threshold: Tensor
+
+
+class _Found:
+    """The best cells found so far."""
+
+    def __init__(self, most: int, device: torch.device) -> None:
+        self.most = most
+        self.n_seen = 0
+        self.cells = torch.zeros((0, 4), dtype=torch.long, device=device)
+        self.margins = torch.zeros(0, device=device)
+
+    def add(self, cells: Tensor, margins: Tensor) -> None:
+        self.n_seen += len(cells)
+        self.cells, self.margins = torch.cat([self.cells, cells]), torch.cat([self.margins, margins])
+        if len(self.cells) > self.most:
+            self.margins, kept = self.margins.topk(self.most)
+            self.cells = self.cells[kept]
+
+
+def _running_max(values: Tensor, size: int) -> Tensor:
+    """RETURNS (Tensor): The maximum over t, …, t + size - 1 of the second axis."""
+    done = 1
+    while done < size:
+        step = min(done, size - done)
+        values = torch.cat([torch.maximum(values[:, :-step], values[:, step:]), values[:, -step:]], dim=1)
+        done += step
+    return values
+
+
+def _ends(by_width: Tensor) -> Tensor:
+    """RETURNS (Tensor): Last word of the span that starts at t with width w + 1, for (B, T, M): shape (T, M)."""
+    n_words, n_widths = by_width.shape[1:]
+    words = torch.arange(n_words, device=by_width.device)
+    widths = torch.arange(n_widths, device=by_width.device)
+    return (words[:, None] + widths).clamp(max=max(n_words - 1, 0))
+
+
+def _at_words(vectors: Tensor, positions: Tensor) -> Tensor:
+    """RETURNS (Tensor): The vectors of [CLS] and at some positions of each window, shape (B, 1 + T, H)."""
+    chosen = vectors.gather(1, positions[..., None].expand(-1, -1, vectors.shape[-1]))
+    return torch.cat([vectors[:, :1], chosen], dim=1)
 
 
 def _square(vectors: Tensor) -> Tensor:

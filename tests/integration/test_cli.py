@@ -68,7 +68,8 @@ def test_debug_data(overrides: list[str]) -> None:
 
 def test_init_fill_config(tmp_path: Path) -> None:
     """A config that only names the factory is filled with all settings, and is valid then."""
-    sparse = '[nlp]\nlang = "en"\npipeline = ["binder_ner"]\n\n[components]\n\n[components.binder_ner]\nfactory = "binder_ner"\n'
+    sparse = '[nlp]\nlang = "en"\npipeline = ["binder_ner"]\n\n[components]\n\n'
+    sparse += '[components.binder_ner]\nfactory = "binder_ner"\n'
     (tmp_path / "sparse.cfg").write_text(sparse, encoding="utf8")
     run_spacy("init", "fill-config", tmp_path / "sparse.cfg", tmp_path / "full.cfg")
     filled = load_config(tmp_path / "full.cfg", interpolate=True)
