@@ -58,8 +58,9 @@ class Errors:
         "but component '{name}' was given {given}."
     )
     B015 = (
-        "[B015] The listener of component '{name}' got no transformer output for a document. Put the component "
-        "'{upstream}' before it in the pipeline; if that one is frozen, name it in `annotating_components`."
+        "[B015] There is no transformer output for a document, which `spacy_binder.TransformerListener.v1` listens "
+        "for. Put a `transformer` ('{upstream}') before the component; if that one is frozen, name it in "
+        "`annotating_components`."
     )
     B016 = "[B016] Unknown {kind} '{name}'. There are: {known}."
 

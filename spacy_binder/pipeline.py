@@ -287,9 +287,7 @@ class BinderNER(TrainablePipe):
         from .types import BinderInput, Search
 
         docs = list(docs)
-        if not self.model.get_ref("scorer").has_dim("nI"):
-            raise ValueError(SpacyErrors.E109.format(name=self.name))
-        self._require_labels()
+        self._require_initialized()
         threshold = float(self.cfg["threshold"])
         search = Search(logit(threshold), bool(self.cfg["joint_inference"]), MAX_SPANS_PER_WORD)
         output = self.model.predict(BinderInput(docs, list(self.label_data.values()), search))
@@ -356,6 +354,7 @@ class BinderNER(TrainablePipe):
         validate_examples(examples, "BinderNER.update")
         if not any(len(example.predicted) for example in examples):
             return losses
+        self._require_initialized()
         set_dropout_rate(self.model, drop)
         gold = [self._aligned_gold(example) for example in examples]
         descriptions = list(self.label_data.values())
@@ -383,6 +382,11 @@ class BinderNER(TrainablePipe):
         from .loss import loss_of_pass
 
         return loss_of_pass(scored, targets, n_windows, self.loss_weights)
+
+    def _require_initialized(self) -> None:
+        if not self.model.get_ref("scorer").has_dim("nI"):
+            raise ValueError(SpacyErrors.E109.format(name=self.name))
+        self._require_labels()
 
     def _aligned_gold(self, example: Example) -> list[tuple[int, int, int]]:
         place = {label: i for i, label in enumerate(self.labels)}

@@ -4,6 +4,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+# Read by transformers when it is imported.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
 import pytest
 import spacy
 import torch
@@ -20,9 +24,6 @@ ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "project" / "assets" / "demo"
 SHARED = ROOT.parent / "shared" / "data"
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-
-os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 
 @pytest.fixture(scope="session")

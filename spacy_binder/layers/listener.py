@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 from thinc.api import Model, torch2xp, xp2torch
 from torch import Tensor
 
+from ..errors import Errors
 from ..types import EncodedText, EncodedWindows, Ints1d
 from ..windows import Windows
 
@@ -44,7 +45,10 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
 def forward(
     model: Model, docs: list[Doc], is_train: bool, *, max_batch_wordpieces: int
 ) -> tuple[EncodedText, Callable]:
-    outputs, backprop_source = model.layers[0](docs, is_train)
+    source: Any = model.layers[0]
+    if not is_train and any(len(doc) and doc._.trf_data is None for doc in docs):
+        raise ValueError(Errors.B015.format(upstream=source.upstream_name))
+    outputs, backprop_source = source(docs, is_train)
     hidden = [xp2torch(output.model_output.last_hidden_state) if _has_vectors(output) else None for output in outputs]
     windows, place = _windows(docs, outputs)
     d_hidden = [torch.zeros_like(vectors) if vectors is not None and is_train else None for vectors in hidden]

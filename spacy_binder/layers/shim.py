@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -211,7 +212,8 @@ class EncoderShim(ModuleShim):
         with TemporaryDirectory() as folder:
             for name, content in msg["tokenizer"].items():
                 (Path(folder) / name).write_bytes(content)
-            srsly.write_json(Path(folder) / "config.json", msg["config"])
+            # Not by srsly, which writes 1e-12 as 0.0.
+            (Path(folder) / "config.json").write_text(json.dumps(msg["config"]), encoding="utf8")
             tokenizer = AutoTokenizer.from_pretrained(folder)
             module = AutoModel.from_config(AutoConfig.from_pretrained(folder))
         self._take_encoder(module, tokenizer)

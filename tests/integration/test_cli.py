@@ -130,7 +130,7 @@ def test_find_threshold(trained: tuple[Path, Path]) -> None:
 
 
 def test_benchmark_speed(trained: tuple[Path, Path]) -> None:
-    output = run_spacy("benchmark", "speed", *trained, "--batches", 30, "--warmup", 0)
+    output = run_spacy("benchmark", "speed", *trained, "--batches", 30, "--batch-size", 1, "--warmup", 0)
     assert "words/s" in output.lower()
 
 
