@@ -340,3 +340,21 @@ def test_other_optimizers_step_too(tiny_nlp: Language) -> None:
     optimizer = RAdam(2e-3)
     losses = [tiny_nlp.update(examples, sgd=optimizer)["binder_ner"] for _ in range(12)]
     assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("setting", ["mixed_precision", "gradient_checkpointing"])
+def test_memory_savers_learn_the_same(tiny_encoder: str, setting: str) -> None:
+    """The loss of a first update in bfloat16, or with activations computed twice, is that of the plain one."""
+    losses = []
+    for value in (False, True):
+        fix_random_seed(0)
+        nlp = spacy.blank("en")
+        config = binder_config(tiny_encoder)
+        no_dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+        config["model"]["text_encoder"].update({setting: value, "transformer_config": no_dropout})
+        config["model"]["type_encoder"]["transformer_config"] = no_dropout
+        nlp.add_pipe("binder_ner", config=config)
+        examples = demo_examples(nlp, ["news-01"])
+        optimizer = nlp.initialize(lambda examples=examples: examples)
+        losses.append([nlp.update(examples, sgd=optimizer, drop=0.0)["binder_ner"] for _ in range(3)])
+    assert losses[1] == pytest.approx(losses[0], rel=0.02 if setting == "mixed_precision" else 1e-4)
