@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import spacy
-from conftest import ROOT, demo_examples, spans_of
+from conftest import DEMO, ROOT, demo_examples, spans_of
 from spacy.tokens import DocBin
 from spacy.util import load_config
 from spacy.vocab import Vocab
@@ -60,10 +60,16 @@ def test_debug_config(overrides: list[str]) -> None:
         assert f"spacy_binder.{name}" in output
 
 
-def test_debug_data(overrides: list[str]) -> None:
-    output = run_spacy("debug", "data", CONFIG, *overrides)
+def test_debug_data(overrides: list[str], tmp_path: Path) -> None:
+    """On the whole demo corpus: with fewer than 100 training examples the command fails for any pipeline."""
+    nlp = spacy.blank("en")
+    for part in ("train", "dev"):
+        names = (DEMO / f"{part}.txt").read_text(encoding="utf8").split()
+        DocBin(docs=[example.reference for example in demo_examples(nlp, names)]).to_disk(tmp_path / f"{part}.spacy")
+    paths = ["--paths.train", tmp_path / "train.spacy", "--paths.dev", tmp_path / "dev.spacy"]
+    output = run_spacy("debug", "data", CONFIG, *overrides, *paths)
     assert "Corpus is loadable" in output
-    assert "2 evaluation docs" in output
+    assert "12 evaluation docs" in output
 
 
 def test_init_fill_config(tmp_path: Path) -> None:
