@@ -238,7 +238,7 @@ def test_listener_without_transformer_says_so(tiny_encoder: str) -> None:
     nlp, _ = listening_nlp(tiny_encoder)
     with (
         nlp.select_pipes(disable=["transformer"]),
-        pytest.raises(ValueError, match=r"B015.*Put the component"),
+        pytest.raises(ValueError, match=r"B015.*before the component"),
     ):
         nlp("Oslo")
 
