@@ -39,7 +39,7 @@ def make_chunk_docs(max_tokens: int) -> Callable[[Language, Example], Iterator[E
             else:
                 yield Example(nlp.make_doc(chunk.text), chunk)
         if crossed:
-            warnings.warn(Warnings.BW07.format(n=crossed, size=max_tokens), stacklevel=2)
+            warnings.warn(Warnings.BW06.format(n=crossed, size=max_tokens), stacklevel=2)
 
     return chunk_docs
 

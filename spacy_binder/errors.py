@@ -86,8 +86,7 @@ class Warnings:
         "[BW05] {n} predicted span(s) match no tokens of the reference and are counted as false positives: the "
         "pipeline's tokens and the reference's differ."
     )
-    BW06 = "[BW06] {path}: {n} {problem}."
-    BW07 = (
-        "[BW07] {n} gold span(s) cross the border of a chunk of {size} tokens and were left out. Raise "
+    BW06 = (
+        "[BW06] {n} gold span(s) cross the border of a chunk of {size} tokens and were left out. Raise "
         "`max_tokens`, or give the training documents sentence starts."
     )
