@@ -72,6 +72,18 @@ def test_types_are_encoded_anew_after_an_update(tiny_nlp: Language, pipe: Binder
     assert len(encoded) == 3
 
 
+def test_frozen_types_are_encoded_once_for_all_updates(tiny_encoder: str, encoded: list[list[str]]) -> None:
+    nlp = spacy.blank("en")
+    config = binder_config(tiny_encoder)
+    config["model"]["type_encoder"]["freeze"] = True
+    nlp.add_pipe("binder_ner", config=config)
+    examples = demo_examples(nlp, ["news-01"], max_sentences=1)
+    optimizer = nlp.initialize(lambda: examples)
+    for _ in range(3):
+        nlp.update(examples, sgd=optimizer)
+    assert len(encoded) == 1
+
+
 def test_types_are_encoded_anew_within_use_params_and_after_it(
     tiny_nlp: Language, pipe: BinderNER, encoded: list[list[str]]
 ) -> None:

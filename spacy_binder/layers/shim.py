@@ -72,7 +72,7 @@ class ModuleShim(PyTorchShim):
 
         optimizer (Optimizer): The optimizer.
         """
-        if self._model is None:
+        if self._model is None or all(param.grad is None for param in self._model.parameters()):
             return
         if TorchAdam.can_step(optimizer):
             if self._adam is None or self._adam.optimizer is not optimizer:
