@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy
 import torch
+from spacy.attrs import IS_SPACE
 from spacy.tokens import Doc
 from thinc.api import Model, torch2xp, xp2torch
 from torch import Tensor
@@ -101,7 +102,7 @@ def _windows(docs: list[Doc], outputs: list[Any]) -> tuple[Windows, Ints1d]:
         lengths = numpy.asarray(output.align.lengths).ravel()
         at = numpy.asarray(output.align.dataXd).ravel().astype("int64")
         token = numpy.repeat(numpy.arange(len(lengths)), lengths)
-        is_space = numpy.array([word.is_space for word in doc], dtype=bool)
+        is_space = numpy.asarray(doc.to_array([IS_SPACE])).ravel().astype(bool)
         at, token = at[~is_space[token]], token[~is_space[token]]
         order = numpy.lexsort((at, token, at // n_positions))
         at, token, row = at[order], token[order], (at // n_positions)[order]
