@@ -8,6 +8,7 @@ from thinc.api import Model
 from .errors import Errors
 from .layers.binder import binder
 from .layers.listener import listener
+from .layers.shim import PRECISIONS
 from .layers.span_scorer import span_scorer
 from .layers.text_encoder import TextEncoderSettings, text_encoder
 from .layers.type_encoder import TypeEncoderSettings, shared_type_encoder, type_encoder
@@ -46,8 +47,9 @@ def build_text_encoder(
     window: int = 128,
     stride: int = 16,
     cut_at_sentences: bool = True,
-    max_batch_wordpieces: int = 4096,
+    max_batch_wordpieces: int = 2048,
     mixed_precision: bool = False,
+    inference_precision: str = "float32",
     gradient_checkpointing: bool = False,
     tokenizer_config: dict[str, Any] = {},  # noqa: B006
     transformer_config: dict[str, Any] = {},  # noqa: B006
@@ -59,7 +61,9 @@ def build_text_encoder(
     stride (int): Overlap in wordpieces where a cut falls inside a sentence.
     cut_at_sentences (bool): Whether windows end at sentence ends, where a doc has sentence starts.
     max_batch_wordpieces (int): Padded wordpieces of one forward pass: the memory that is used.
-    mixed_precision (bool): Whether to multiply in bfloat16.
+    mixed_precision (bool): Whether to multiply in bfloat16, in training as in use.
+    inference_precision (str): What to multiply in where nothing is learned: float32, bfloat16 or int8. With
+        int8, linear layers alone; it is meant for processors without bfloat16.
     gradient_checkpointing (bool): Whether to compute activations twice instead of keeping them.
     tokenizer_config, transformer_config (dict): Passed on to transformers when the encoder is loaded.
     RETURNS (Model): The text encoder.
@@ -67,6 +71,9 @@ def build_text_encoder(
     """
     _at_least(1, max_batch_wordpieces=max_batch_wordpieces)
     _at_least(4, window=window)
+    if inference_precision not in PRECISIONS:
+        known = ", ".join(PRECISIONS)
+        raise ValueError(Errors.B016.format(kind="precision", name=inference_precision, known=known))
     return text_encoder(
         TextEncoderSettings(
             name=name,
@@ -75,6 +82,7 @@ def build_text_encoder(
             cut_at_sentences=cut_at_sentences,
             max_batch_wordpieces=max_batch_wordpieces,
             mixed_precision=mixed_precision,
+            inference_precision=inference_precision,
             gradient_checkpointing=gradient_checkpointing,
             tokenizer_config=tokenizer_config,
             transformer_config=transformer_config,

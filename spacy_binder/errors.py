@@ -63,6 +63,15 @@ class Errors:
         "`annotating_components`."
     )
     B016 = "[B016] Unknown {kind} '{name}'. There are: {known}."
+    B017 = (
+        "[B017] The encoder's weights have 8 bits and can't be trained. Train the pipeline that this one was "
+        "optimized from, and optimize the result."
+    )
+    B018 = (
+        "[B018] Component '{name}' has no text encoder of its own that could be optimized: its text encoder is "
+        "'{text_encoder}', not 'spacy_binder.TextEncoder.v1'."
+    )
+    B019 = "[B019] The pipeline has {n} components made by 'binder_ner': {names}. Name one with `{option}`."
 
 
 class Warnings:

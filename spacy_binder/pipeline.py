@@ -3,11 +3,11 @@
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, Optional, Union
 
 import numpy
 from spacy.errors import Errors as SpacyErrors
-from spacy.glossary import explain
 from spacy.language import Language
 from spacy.pipeline.trainable_pipe import TrainablePipe
 from spacy.tokens import Doc, Span, SpanGroup
@@ -15,6 +15,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 
+from .descriptions import default_description
 from .errors import Errors, Warnings
 
 DEFAULT_CONFIG = """
@@ -27,8 +28,9 @@ name = "sentence-transformers/all-MiniLM-L6-v2"
 window = 128
 stride = 16
 cut_at_sentences = true
-max_batch_wordpieces = 4096
+max_batch_wordpieces = 2048
 mixed_precision = false
+inference_precision = "float32"
 gradient_checkpointing = false
 tokenizer_config = {}
 transformer_config = {}
@@ -383,6 +385,33 @@ class BinderNER(TrainablePipe):
 
         return loss_of_pass(scored, targets, n_windows, self.loss_weights)
 
+    def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
+        """Save the component to a folder, the encoders' weights in files of their own.
+
+        path (str / Path): The folder.
+        exclude (Iterable[str]): What to leave out: cfg, model or vocab.
+        """
+        from .layers.weights import save_weights, weights_apart
+
+        with weights_apart(self.model):
+            super().to_disk(path, exclude=tuple(exclude))
+        if "model" not in exclude:
+            save_weights(self.model, Path(path))
+
+    def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> "BinderNER":
+        """Load the component from a folder.
+
+        path (str / Path): The folder.
+        exclude (Iterable[str]): What to leave alone: cfg, model or vocab.
+        RETURNS (BinderNER): The component itself.
+        """
+        super().from_disk(path, exclude=tuple(exclude))
+        if "model" not in exclude:
+            from .layers.weights import load_weights
+
+            load_weights(self.model, Path(path))
+        return self
+
     def _require_initialized(self) -> None:
         if not self.model.get_ref("scorer").has_dim("nI"):
             raise ValueError(SpacyErrors.E109.format(name=self.name))
@@ -412,11 +441,3 @@ class BinderNER(TrainablePipe):
         if code not in self._warned:
             self._warned.add(code)
             warnings.warn(message, stacklevel=3)
-
-
-def default_description(label: str) -> str:
-    """RETURNS (str): spaCy's explanation of a label, or the label itself in plain words."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        known = explain(label)
-    return known or label.replace("_", " ").replace("-", " ").strip() or label

@@ -5,6 +5,7 @@ import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy
@@ -14,6 +15,7 @@ import srsly
 import torch
 from conftest import binder_config, demo_examples, spans_of
 from safetensors.torch import load as load_safetensors
+from safetensors.torch import load_file
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from thinc.api import Adam
@@ -129,14 +131,35 @@ def test_saved_files_know_no_folder_of_this_machine(tiny_encoder: str, tmp_path:
 
 
 def test_weights_are_saved_as_safetensors(trained: tuple[Path, Path], nlp: Language) -> None:
-    msg = srsly.msgpack_loads((trained[0] / "binder_ner" / "model").read_bytes())
-    saved = [srsly.msgpack_loads(shim) for of_node in msg["shims"] for shim in of_node]
-    assert len(saved) == 3
-    for content, shim in zip(saved, shims(nlp), strict=True):
-        state = load_safetensors(content["state"])
+    folder = trained[0] / "binder_ner"
+    msg = srsly.msgpack_loads((folder / "model").read_bytes())
+    scorer = srsly.msgpack_loads(msg["shims"][-1][0])["state"]
+    saved = [
+        load_file(folder / "text_encoder.safetensors"),
+        load_file(folder / "type_encoder.safetensors"),
+        load_safetensors(scorer),
+    ]
+    for state, shim in zip(saved, shims(nlp), strict=True):
         expected = shim.module.state_dict()
         assert state.keys() == expected.keys()
         assert all(torch.equal(state[name], expected[name]) for name in state)
+
+
+def test_weights_are_on_disk_once(trained: tuple[Path, Path]) -> None:
+    folder = trained[0] / "binder_ner"
+    assert (folder / "model").stat().st_size < (folder / "text_encoder.safetensors").stat().st_size / 10
+
+
+def test_a_model_file_that_holds_the_weights_loads(
+    trained: tuple[Path, Path], nlp: Language, text: str, tmp_path: Path
+) -> None:
+    """As pipelines were saved at first."""
+    copytree(trained[0], tmp_path / "model")
+    folder = tmp_path / "model" / "binder_ner"
+    (folder / "text_encoder.safetensors").unlink()
+    (folder / "type_encoder.safetensors").unlink()
+    (folder / "model").write_bytes(nlp.get_pipe("binder_ner").model.to_bytes())
+    assert_same(spacy.load(tmp_path / "model")(text), nlp(text))
 
 
 def test_loading_unpickles_nothing(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,14 +13,20 @@ from typing import Any
 import srsly
 import torch
 from safetensors.torch import load as load_safetensors
+from safetensors.torch import load_file
 from safetensors.torch import save as save_safetensors
 from thinc.api import Optimizer, PyTorchShim, get_torch_default_device, torch2xp, xp2torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..errors import Errors
+from ..modules.linear import use_one_dnn
+from ..modules.quantization import quantize
 from ..types import TokenizerT
 from ..util import find_encoder
 from .adam import TorchAdam
+
+# What an encoder may compute and be saved in.
+PRECISIONS = ("float32", "bfloat16", "int8")
 
 
 class ModuleShim(PyTorchShim):
@@ -63,6 +70,7 @@ class ModuleShim(PyTorchShim):
         self._take(self._build(**settings))
 
     def _take(self, module: nn.Module) -> None:
+        use_one_dnn(module)
         self._model = module.to(get_torch_default_device())
         self._adam = None
         self.cache.clear()
@@ -129,9 +137,10 @@ class ModuleShim(PyTorchShim):
         return self
 
     def _state(self) -> bytes | None:
-        if self._model is None:
-            return None
-        return save_safetensors({name: tensor.contiguous() for name, tensor in self._model.state_dict().items()})
+        return None if self._model is None else save_safetensors(self._tensors())
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return {name: tensor.contiguous() for name, tensor in self.module.state_dict().items()}
 
 
 class EncoderShim(ModuleShim):
@@ -140,6 +149,8 @@ class EncoderShim(ModuleShim):
     def __init__(self) -> None:
         super().__init__(nn.Identity)
         self.tokenizer: TokenizerT = None
+        self.storage = "float32"
+        self.weights_apart = False
         self.warned = False
 
     @property
@@ -186,6 +197,68 @@ class EncoderShim(ModuleShim):
         self.tokenizer = tokenizer
         self._take(module)
 
+    def at_inference(self, precision: str) -> nn.Module:
+        """What to run where nothing is learned.
+
+        precision (str): One of `PRECISIONS`.
+        RETURNS (nn.Module): The encoder; for int8 a copy with 8-bit linear layers, kept until the weights change.
+        """
+        if precision != "int8" or self.storage == "int8":
+            return self.module
+        if precision not in self.cache:
+            shared = {id(tensor): tensor for tensor in [*self.module.parameters(), *self.module.buffers()]}
+            self.cache[precision] = quantize(deepcopy(self.module, shared)).eval()
+        return self.cache[precision]
+
+    def require_trainable(self) -> None:
+        """RAISES (ValueError): If the weights have 8 bits."""
+        if self.storage == "int8":
+            raise ValueError(Errors.B017)
+
+    def compress(self, storage: str) -> None:
+        """Save the weights in fewer bits from now on, and use what can then be loaded.
+
+        storage (str): One of `PRECISIONS`. With int8 the linear layers, which can't be trained any more, have
+            8 bits and the rest 16; with bfloat16 all have 16.
+        """
+        if self.storage == "int8":
+            return
+        if storage == "int8":
+            quantize(self.module.requires_grad_(False))
+        self.storage = storage
+        self.module.load_state_dict(self._tensors())
+        self.cache.clear()
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Update the weights with their gradients, and save them in full from now on.
+
+        optimizer (Optimizer): The optimizer.
+        """
+        super().finish_update(optimizer)
+        if self.storage == "bfloat16":
+            self.storage = "float32"
+
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors = super()._tensors()
+        if self.storage == "float32":
+            return tensors
+        return {name: _narrow(tensor) for name, tensor in tensors.items()}
+
+    def save_weights(self, path: Path) -> None:
+        """Write the weights.
+
+        path (Path): A safetensors file. One that is there is replaced.
+        """
+        path.write_bytes(save_safetensors(self._tensors()))
+
+    def load_weights(self, path: Path) -> None:
+        """Take over weights.
+
+        path (Path): A safetensors file.
+        """
+        self.module.load_state_dict(load_file(path))
+        self.cache.clear()
+
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): The encoder's config, its tokenizer's files and its weights."""
         if self._model is None:
@@ -196,7 +269,8 @@ class EncoderShim(ModuleShim):
             files = {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir()) if path.is_file()}
         # Where it was loaded from is no part of it.
         options = {**config.to_dict(), "_name_or_path": ""}
-        return srsly.msgpack_dumps({"config": options, "tokenizer": files, "state": self._state()})
+        state = None if self.weights_apart else self._state()
+        return srsly.msgpack_dumps({"config": options, "tokenizer": files, "storage": self.storage, "state": state})
 
     def from_bytes(self, bytes_data: bytes) -> EncoderShim:
         """Build the encoder anew from what `to_bytes` gave.
@@ -216,6 +290,14 @@ class EncoderShim(ModuleShim):
             (Path(folder) / "config.json").write_text(json.dumps(msg["config"]), encoding="utf8")
             tokenizer = AutoTokenizer.from_pretrained(folder)
             module = AutoModel.from_config(AutoConfig.from_pretrained(folder))
+        self.storage = msg.get("storage", "float32")
+        if self.storage == "int8":
+            quantize(module.requires_grad_(False))
         self._take_encoder(module, tokenizer)
-        self.module.load_state_dict(load_safetensors(msg["state"]))
+        if msg["state"] is not None:
+            self.module.load_state_dict(load_safetensors(msg["state"]))
         return self
+
+
+def _narrow(tensor: Tensor) -> Tensor:
+    return tensor.bfloat16() if tensor.dtype == torch.float32 and tensor.dim() > 1 else tensor

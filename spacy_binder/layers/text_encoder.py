@@ -30,6 +30,7 @@ class TextEncoderSettings:
     cut_at_sentences: bool
     max_batch_wordpieces: int
     mixed_precision: bool
+    inference_precision: str
     gradient_checkpointing: bool
     tokenizer_config: dict[str, Any] = field(default_factory=dict)
     transformer_config: dict[str, Any] = field(default_factory=dict)
@@ -122,13 +123,17 @@ def _passes(
 ) -> Iterator[EncodedWindows]:
     module: Any = shim.module
     pad_id = shim.tokenizer.pad_token_id or 0
+    mixed_precision = settings.mixed_precision
+    if is_train:
+        shim.require_trainable()
+    else:
+        module = shim.at_inference(settings.inference_precision)
+        mixed_precision |= settings.inference_precision == "bfloat16"
     if is_train and settings.gradient_checkpointing and not module.is_gradient_checkpointing:
         module.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     for rows in windows.batches(settings.max_batch_wordpieces):
         batch = windows.batch(rows, pad_id=pad_id)
-        vectors = encode(
-            module, batch.input_ids, batch.lengths, is_train=is_train, mixed_precision=settings.mixed_precision
-        )
+        vectors = encode(module, batch.input_ids, batch.lengths, is_train=is_train, mixed_precision=mixed_precision)
         yield EncodedWindows(rows, batch, vectors, partial(_backprop, shim, vectors))
 
 

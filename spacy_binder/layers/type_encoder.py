@@ -101,6 +101,7 @@ def encode_types(
     RETURNS (tuple[Tensor, Callable]): Their [CLS] vectors, shape (K, H), and the backward pass.
     """
     if learn:
+        shim.require_trainable()
         shim.cache.clear()
         vectors = _encode_batch(shim, descriptions, max_length, mixed_precision, is_train=True)
 

@@ -1,0 +1,118 @@
+"""A pipeline in fewer bits: faster and smaller, measured against the pipeline that it is made of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Corpus, Example
+from spacy.util import load_model
+
+from .errors import Errors
+from .pipeline import BinderNER
+
+FACTORY = "binder_ner"
+
+
+@dataclass
+class Candidate:
+    """A pipeline and what was measured of it.
+
+    precision (str): What its text encoder multiplies in.
+    nlp (Language): The pipeline.
+    f_score (float): F1 of its spans, from 0 to 100.
+    words_per_second (float): Speed of `nlp.pipe`, the best of two runs.
+    n_bytes (int): Size of its encoders' weights when saved.
+    """
+
+    precision: str
+    nlp: Language
+    f_score: float
+    words_per_second: float
+    n_bytes: int
+
+
+def find_component(nlp: Language, name: str = "") -> str:
+    """Find the `binder_ner` of a pipeline.
+
+    nlp (Language): The pipeline.
+    name (str): The component's name; needed where there are several.
+    RETURNS (str): The component's name.
+    RAISES (ValueError): If there is none, or several and no name.
+    """
+    names = [pipe for pipe, factory in nlp.pipe_factories.items() if factory == FACTORY]
+    if name and name not in names:
+        raise ValueError(Errors.B016.format(kind="component", name=name, known=", ".join(names) or "none"))
+    if not name and len(names) != 1:
+        listed = ", ".join(names) or "none"
+        raise ValueError(Errors.B019.format(n=len(names), names=listed, option="--component"))
+    return name or names[0]
+
+
+def load_in_precision(model: str | Path, name: str, precision: str) -> Language:
+    """Load a pipeline and compress the encoders of a component.
+
+    model (str / Path): A pipeline's folder, or the name of an installed one.
+    name (str): The component.
+    precision (str): One of float32 (as it is), bfloat16, int8. The type encoder, which computes each type just
+        once, is saved in bfloat16 at the least.
+    RETURNS (Language): The pipeline.
+    RAISES (ValueError): If the component's text encoder is not its own.
+    """
+    if precision == "float32":
+        return load_model(model)
+    architecture = load_model(model).config["components"][name]["model"]["text_encoder"]["@architectures"]
+    if architecture != "spacy_binder.TextEncoder.v1":
+        raise ValueError(Errors.B018.format(name=name, text_encoder=architecture))
+    setting = f"components.{name}.model.text_encoder.inference_precision"
+    nlp = load_model(model, config={setting: precision})
+    encoders: Any = nlp.get_pipe(name).model  # type: ignore[attr-defined]
+    encoders.get_ref("text_encoder").shims[0].compress(precision)
+    for shim in encoders.get_ref("type_encoder").shims:
+        shim.compress("bfloat16")
+    return nlp
+
+
+def measure(model: str | Path, dev: Path, name: str, precision: str) -> Candidate:
+    """Load a pipeline in a precision, and measure it.
+
+    model (str / Path): A pipeline's folder, or the name of an installed one.
+    dev (Path): DocBin with gold spans.
+    name (str): The component.
+    precision (str): One of float32, bfloat16, int8.
+    RETURNS (Candidate): The pipeline and its figures.
+    """
+    nlp = load_in_precision(model, name, precision)
+    examples = list(Corpus(dev)(nlp))
+    speed = max(_words_per_second(nlp, examples) for _ in range(2))
+    pipe: Any = nlp.get_pipe(name)
+    assert isinstance(pipe, BinderNER)
+    scores = nlp.evaluate(examples)
+    f_score = 100 * (scores[f"spans_{pipe.key}_f"] or 0.0)
+    return Candidate(precision, nlp, f_score, speed, len(pipe.model.to_bytes()))
+
+
+def _words_per_second(nlp: Language, examples: Sequence[Example]) -> float:
+    docs = [Doc(nlp.vocab, words=[t.text for t in eg.x], spaces=[bool(t.whitespace_) for t in eg.x]) for eg in examples]
+    start = time.perf_counter()
+    for _ in nlp.pipe(docs):
+        pass
+    return sum(map(len, docs)) / (time.perf_counter() - start)
+
+
+def fastest_within(candidates: Sequence[Candidate], baseline: Candidate, max_loss: float) -> Candidate | None:
+    """Choose the fastest pipeline that loses no more F1 than allowed.
+
+    candidates (Sequence[Candidate]): The pipelines.
+    baseline (Candidate): What they are made of.
+    max_loss (float): F1 that may be lost, in points of 100.
+    RETURNS (Candidate, optional): The fastest one; None if all lose more or none is faster.
+    """
+    good = [c for c in candidates if baseline.f_score - c.f_score <= max_loss]
+    good = [c for c in good if c.words_per_second > baseline.words_per_second]
+    return max(good, key=lambda c: c.words_per_second, default=None)
