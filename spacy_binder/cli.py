@@ -29,7 +29,7 @@ def optimize_cli(
     """Save a smaller and faster pipeline, if its F1 on DEV is good enough.
 
     The text encoder then multiplies in fewer bits, and its weights are saved in fewer. Loaded like any other
-    pipeline. If every precision costs more F1 than allowed, or none is faster, nothing is saved and the command fails.
+    pipeline. If every precision costs more F1 than allowed, nothing is saved and the command fails.
     """
     from .layers.shim import PRECISIONS
     from .optimization import fastest_within, find_component, measure
@@ -60,10 +60,12 @@ def optimize_cli(
     if chosen is None:
         msg.fail(
             "Nothing saved",
-            f"No precision is faster and loses at most {max_loss} points of F1; see the table, and --max-loss.",
+            f"No precision loses at most {max_loss} points of F1; see the table, and --max-loss.",
             exits=1,
         )
         return
+    if chosen.words_per_second <= baseline.words_per_second:
+        msg.warn(f"{chosen.precision} is smaller, but not faster on this processor")
     chosen.nlp.meta["binder_optimized"] = {
         "precision": chosen.precision,
         "f_score": round(chosen.f_score, 2),

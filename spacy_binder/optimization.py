@@ -111,8 +111,7 @@ def fastest_within(candidates: Sequence[Candidate], baseline: Candidate, max_los
     candidates (Sequence[Candidate]): The pipelines.
     baseline (Candidate): What they are made of.
     max_loss (float): F1 that may be lost, in points of 100.
-    RETURNS (Candidate, optional): The fastest one; None if all lose more or none is faster.
+    RETURNS (Candidate, optional): The fastest one; None if all lose more.
     """
     good = [c for c in candidates if baseline.f_score - c.f_score <= max_loss]
-    good = [c for c in good if c.words_per_second > baseline.words_per_second]
     return max(good, key=lambda c: c.words_per_second, default=None)

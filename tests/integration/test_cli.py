@@ -183,3 +183,24 @@ def test_package(trained: tuple[Path, Path], texts: list[str], tmp_path: Path) -
     assert found == spans_of(spacy.load(trained[0])(texts[0]))
     requirements = json.loads((next((tmp_path / "site").glob("en_nested/meta.json"))).read_text())["requirements"]
     assert any(name.startswith("spacy-binder") for name in requirements)
+
+
+def test_binder_optimize(trained: tuple[Path, Path], texts: list[str], tmp_path: Path) -> None:
+    model, data = trained
+    printed = run_spacy("binder", "optimize", model, data, "-o", tmp_path / "fast", "--max-loss", 5)
+    assert all(word in printed for word in ("float32", "bfloat16", "int8", "Saved the pipeline"))
+    nlp = spacy.load(tmp_path / "fast")
+    precision = nlp.meta["binder_optimized"]["precision"]
+    assert nlp.config["components"]["binder_ner"]["model"]["text_encoder"]["inference_precision"] == precision
+    assert any(spans_of(doc) for doc in nlp.pipe(texts))
+
+
+def test_binder_optimize_saves_nothing_that_loses_too_much(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    model, data = trained
+    command = ["binder", "optimize", model, data, "-o", tmp_path / "fast", "--precision", "int8", "--max-loss", "-101"]
+    result = subprocess.run(
+        [sys.executable, "-m", "spacy", *map(str, command)], capture_output=True, text=True, env=os.environ
+    )
+    assert result.returncode == 1
+    assert "Nothing saved" in result.stdout
+    assert not (tmp_path / "fast").exists()
