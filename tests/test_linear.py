@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from spacy_binder.modules import linear as linear_module
@@ -83,3 +85,15 @@ def test_layers_keep_their_weights_and_names() -> None:
     ]
     assert list(module.state_dict()) == list(before)
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+
+
+@given(st.integers(16, 5000))
+def test_rows_are_filled_up_to_few_numbers_of_them(n_rows: int) -> None:
+    filled = linear_module._filled_up(torch.ones(n_rows, 1))
+    assert n_rows <= len(filled) <= n_rows * 1.13
+    assert filled.sum() == n_rows
+
+
+def test_there_are_few_numbers_of_rows() -> None:
+    numbers = {len(linear_module._filled_up(torch.ones(n, 1))) for n in range(16, 2049)}
+    assert len(numbers) < 64

@@ -17,7 +17,11 @@ from torch import Tensor
 from ..errors import Errors, Warnings
 from ..types import EncodedText, EncodedWindows
 from ..windows import Windows, make_windows, special_wordpieces, tokenize
+from .memory import release_memory
 from .shim import EncoderShim
+
+# Often enough for the heap not to grow much, seldom enough to cost nothing.
+PASSES_BETWEEN_RELEASES = 4
 
 
 @dataclass
@@ -131,7 +135,9 @@ def _passes(
         mixed_precision |= settings.inference_precision == "bfloat16"
     if is_train and settings.gradient_checkpointing and not module.is_gradient_checkpointing:
         module.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    for rows in windows.batches(settings.max_batch_wordpieces):
+    for i, rows in enumerate(windows.batches(settings.max_batch_wordpieces), start=1):
+        if i % PASSES_BETWEEN_RELEASES == 0:
+            release_memory()
         batch = windows.batch(rows, pad_id=pad_id)
         vectors = encode(module, batch.input_ids, batch.lengths, is_train=is_train, mixed_precision=mixed_precision)
         yield EncodedWindows(rows, batch, vectors, partial(_backprop, shim, vectors))

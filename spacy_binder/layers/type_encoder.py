@@ -17,7 +17,7 @@ from .shim import EncoderShim
 from .text_encoder import encode
 
 # Padded wordpieces of one forward pass over descriptions.
-MAX_BATCH_WORDPIECES = 4096
+MAX_BATCH_WORDPIECES = 2048
 
 
 @dataclass

@@ -11,6 +11,8 @@ from torch.nn import functional
 
 # With fewer rows than this the call costs more than the multiplication gains.
 LEAST_ROWS = 16
+# Numbers of rows from one power of two to the next.
+STEPS_AN_OCTAVE = 8
 
 
 def _find_one_dnn() -> Any:
@@ -26,7 +28,7 @@ ONE_DNN = _find_one_dnn()
 class OneDnnLinear(nn.Linear):
     """A linear layer in float32 by oneDNN: up to twice as fast as MKL, which torch uses, on processors by AMD.
 
-    Only the order of additions differs. Where it isn't to be had (GPU, other types, autocast) it is a plain one.
+    Only the order of additions differs. Where it isn't to be had (GPU, other types) it is a plain one.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -34,19 +36,21 @@ class OneDnnLinear(nn.Linear):
         input (Tensor): *Shape:* (..., in_features).
         RETURNS (Tensor): *Shape:* (..., out_features).
         """
-        rows = input.numel() // max(self.in_features, 1)
-        if ONE_DNN is None or rows < LEAST_ROWS or not self._is_plain(input):
+        n_rows = input.numel() // max(self.in_features, 1)
+        if ONE_DNN is None or n_rows < LEAST_ROWS or input.device.type != "cpu":
             return functional.linear(input, self.weight, self.bias)
-        if torch.is_grad_enabled():
-            return _Product.apply(input, self.weight, self.bias)  # type: ignore[no-any-return]
-        return _product(input, self.weight, self.bias)
-
-    def _is_plain(self, values: Tensor) -> bool:
-        return (
-            values.device.type == "cpu"
-            and values.dtype == self.weight.dtype == torch.float32
-            and not torch.is_autocast_enabled("cpu")
-        )
+        if torch.is_autocast_enabled("cpu"):
+            # torch goes to oneDNN by itself.
+            if torch.is_grad_enabled():
+                return functional.linear(input, self.weight, self.bias)
+            output = functional.linear(_filled_up(input), self.weight, self.bias)
+        elif input.dtype == self.weight.dtype == torch.float32:
+            if torch.is_grad_enabled():
+                return _Product.apply(input, self.weight, self.bias)  # type: ignore[no-any-return]
+            output = _product(_filled_up(input), self.weight, self.bias)
+        else:
+            return functional.linear(input, self.weight, self.bias)
+        return output[:n_rows].view(*input.shape[:-1], self.out_features)
 
 
 class _Product(torch.autograd.Function):
@@ -54,19 +58,23 @@ class _Product(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        ctx.save_for_backward(values, weight)
-        return _product(values, weight, bias)
+        rows = _filled_up(values)
+        ctx.save_for_backward(rows, weight)
+        ctx.shape = values.shape
+        n_rows = values.numel() // values.shape[-1]
+        return _product(rows, weight, bias)[:n_rows].view(*values.shape[:-1], len(weight))
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        values, weight = ctx.saved_tensors
+        rows, weight = ctx.saved_tensors
         needs_values, needs_weight, needs_bias = ctx.needs_input_grad
-        grad = grads[0].reshape(-1, weight.shape[0])
+        grad = _filled_up(grads[0])
         d_values = d_weight = d_bias = None
         if needs_values:
-            d_values = _product(grad, weight.T, None).view_as(values)
+            n_rows = grads[0].numel() // len(weight)
+            d_values = _product(grad, weight.T, None)[:n_rows].view(ctx.shape)
         if needs_weight:
-            d_weight = _product(grad.T, values.reshape(-1, weight.shape[1]).T, None)
+            d_weight = _product(grad.T, rows.T, None)
         if needs_bias:
             d_bias = grad.sum(0)
         return d_values, d_weight, d_bias
@@ -74,6 +82,18 @@ class _Product(torch.autograd.Function):
 
 def _product(values: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return ONE_DNN(values, weight, bias, "none", [], "")
+
+
+def _filled_up(values: Tensor) -> Tensor:
+    """RETURNS (Tensor): The rows of the last axis, and as many of zeros as make their number a common one.
+
+    oneDNN compiles and keeps code for each number of rows: for thousands of them that takes gigabytes.
+    """
+    rows = values.reshape(-1, values.shape[-1])
+    n_rows = len(rows)
+    step = 1 << max(n_rows.bit_length() - STEPS_AN_OCTAVE.bit_length(), 0)
+    missing = -n_rows % step
+    return functional.pad(rows, (0, 0, 0, missing)) if missing else rows
 
 
 def use_one_dnn(module: nn.Module) -> None:
