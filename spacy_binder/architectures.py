@@ -47,7 +47,7 @@ def build_text_encoder(
     window: int = 128,
     stride: int = 16,
     cut_at_sentences: bool = True,
-    max_batch_wordpieces: int = 2048,
+    max_batch_wordpieces: int = 1024,
     mixed_precision: bool = False,
     inference_precision: str = "float32",
     gradient_checkpointing: bool = False,

@@ -1,0 +1,74 @@
+"""Speed against labels, length and batch size, drawn."""
+
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from .plan import Plan
+
+COLORS = ["#4c78a8", "#f58518", "#54a24b", "#e45756", "#72b7b2"]
+
+
+def label_points(plan: Plan, results: dict[str, Any], mode: str) -> dict[int, float]:
+    """RETURNS (dict): Words a second by number of labels."""
+    points = {}
+    for count in plan.label_counts:
+        if result := results.get(f"labels-{mode}-{count}"):
+            points.setdefault(result["own_labels"], result["words_per_second"]["own"])
+            points[count] = result["words_per_second"]["all"]
+    return points
+
+
+def sweep_points(results: dict[str, Any], mode: str, kind: str) -> dict[int, float]:
+    """RETURNS (dict): Words a second by length or by batch size."""
+    if f"sweeps-{mode}" not in results:
+        return {}
+    words_per_second = results[f"sweeps-{mode}"][kind]["words_per_second"]
+    return {int(point): value for point, value in words_per_second.items() if point != "bare"}
+
+
+def draw(plan: Plan, results: dict[str, Any], folder: Path) -> None:
+    """Draw three panels, with a line for each mode, as speed.svg and speed.png.
+
+    plan (Plan): What was to be measured.
+    results (dict): The results of the parts that were, by name.
+    folder (Path): Where to draw.
+    """
+    panels = [
+        ("labels", {mode: label_points(plan, results, mode) for mode in plan.modes}),
+        ("words a document", {mode: sweep_points(results, mode, "length") for mode in plan.modes}),
+        ("documents a batch", {mode: sweep_points(results, mode, "batch") for mode in plan.modes}),
+    ]
+    sweeps = [results[name] for name in (f"sweeps-{mode}" for mode in plan.modes) if name in results]
+    bare = [result[kind]["words_per_second"]["bare"] for result in sweeps for kind in ("length", "batch")]
+    # Text stays text in the SVG, and the same figures give the same file.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "speed", "font.size": 9}):
+        figure = Figure(figsize=(10, 3.4), layout="constrained")
+        handles = {}
+        for axes, (name, lines) in zip(figure.subplots(1, 3, sharey=True), panels, strict=True):
+            for mode, color in zip(lines, COLORS, strict=False):
+                points = sorted(lines[mode].items())
+                if points:
+                    (handles[mode],) = axes.plot(*zip(*points, strict=True), color=color, marker="o", markersize=4)
+            ticks = sorted({x for points in lines.values() for x in points})
+            axes.set_xscale("log")
+            axes.set_xticks(ticks, [f"{x:,}" for x in ticks])
+            axes.minorticks_off()
+            axes.set_xlabel(name)
+            axes.yaxis.set_major_formatter("{x:,.0f}")
+            axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+            axes.set_axisbelow(True)
+            axes.spines[["top", "right"]].set_visible(False)
+        # After all lines, because the panels share this axis.
+        for axes in figure.axes:
+            axes.set_ylim(bottom=0)
+            if bare:
+                handles["bare encoder"] = axes.axhline(median(bare), color="#555555", linestyle="--", linewidth=1)
+        figure.axes[0].set_ylabel(f"words/s, {plan.threads[0]} thread{'s' * (plan.threads[0] > 1)}")
+        if handles:
+            figure.legend(handles.values(), handles, loc="outside upper center", ncols=len(handles), frameon=False)
+        figure.savefig(folder / "speed.svg", metadata={"Date": None})
+        figure.savefig(folder / "speed.png", dpi=160)
