@@ -1,22 +1,12 @@
-"""The commands of `python -m spacy binder`."""
+"""`spacy binder optimize`: a smaller and faster pipeline, gated on measured F1."""
 
 from pathlib import Path
 from typing import Annotated
 
-from spacy.cli._util import Arg, Opt, app, setup_gpu
-from typer import Typer
+from spacy.cli._util import Arg, Opt, setup_gpu
 from wasabi import msg
 
-binder_cli = Typer(name="binder", help="Commands of spacy-binder", no_args_is_help=True)
-app.add_typer(binder_cli)
 
-
-@binder_cli.callback()
-def binder() -> None:
-    """Commands of spacy-binder."""
-
-
-@binder_cli.command("optimize")
 def optimize_cli(
     model: Annotated[str, Arg(help="Pipeline to optimize: a folder or the name of an installed one")],
     dev: Annotated[Path, Arg(help="DocBin with gold spans that the loss of F1 is measured on", exists=True)],
@@ -31,8 +21,8 @@ def optimize_cli(
     The text encoder then multiplies in fewer bits, and its weights are saved in fewer. Loaded like any other
     pipeline. If every precision costs more F1 than allowed, nothing is saved and the command fails.
     """
-    from .layers.shim import PRECISIONS
-    from .optimization import fastest_within, find_component, measure
+    from ..layers.shim import PRECISIONS
+    from ..optimization import fastest_within, find_component, measure
 
     tried = PRECISIONS[1:] if precision == "auto" else (precision,)
     if not set(tried) <= set(PRECISIONS[1:]):

@@ -1,0 +1,17 @@
+"""The commands of `python -m spacy binder`: one a file, registered here."""
+
+from spacy.cli._util import app
+from typer import Typer
+
+from .optimize import optimize_cli
+
+binder_cli = Typer(name="binder", help="Commands of spacy-binder", no_args_is_help=True)
+app.add_typer(binder_cli)
+
+
+@binder_cli.callback()
+def binder() -> None:
+    """Commands of spacy-binder."""
+
+
+binder_cli.command("optimize")(optimize_cli)
