@@ -50,6 +50,7 @@ def build_text_encoder(
     max_batch_wordpieces: int = 1024,
     mixed_precision: bool = False,
     inference_precision: str = "float32",
+    word_shapes: bool = False,
     gradient_checkpointing: bool = False,
     tokenizer_config: dict[str, Any] = {},  # noqa: B006
     transformer_config: dict[str, Any] = {},  # noqa: B006
@@ -64,6 +65,8 @@ def build_text_encoder(
     mixed_precision (bool): Whether to multiply in bfloat16, in training as in use.
     inference_precision (str): What to multiply in where nothing is learned: float32, bfloat16 or int8. With
         int8, linear layers alone; it is meant for processors without bfloat16.
+    word_shapes (bool): Whether to tell the encoder what words look like (capitals, digits), which uncased tokenizers
+        take away: an embedding of the shape is added to each wordpiece's.
     gradient_checkpointing (bool): Whether to compute activations twice instead of keeping them.
     tokenizer_config, transformer_config (dict): Passed on to transformers when the encoder is loaded.
     RETURNS (Model): The text encoder.
@@ -83,6 +86,7 @@ def build_text_encoder(
             max_batch_wordpieces=max_batch_wordpieces,
             mixed_precision=mixed_precision,
             inference_precision=inference_precision,
+            word_shapes=word_shapes,
             gradient_checkpointing=gradient_checkpointing,
             tokenizer_config=tokenizer_config,
             transformer_config=transformer_config,

@@ -15,6 +15,7 @@ cut_at_sentences = true
 max_batch_wordpieces = 1024
 mixed_precision = false
 inference_precision = "float32"
+word_shapes = true
 gradient_checkpointing = false
 tokenizer_config = {}
 transformer_config = {}

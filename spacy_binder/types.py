@@ -27,6 +27,7 @@ class WindowBatch:
     """Some windows, padded to a common number of wordpieces and of words.
 
     input_ids (Ints2d): Wordpiece ids, shape (B, L); empty where the vectors come from elsewhere.
+    shapes (Ints2d): What the word of each wordpiece looks like, see `SHAPES`, shape (B, L).
     lengths (Ints1d): Wordpieces of each window, special ones included, shape (B,).
     first (Ints2d): Position of each word's first wordpiece, shape (B, T).
     last (Ints2d): Position of each word's last wordpiece, shape (B, T).
@@ -34,6 +35,7 @@ class WindowBatch:
     """
 
     input_ids: Ints2d
+    shapes: Ints2d
     lengths: Ints1d
     first: Ints2d
     last: Ints2d

@@ -15,6 +15,7 @@ from spacy.attrs import IS_SPACE, ORTH, SENT_START, SPACY
 from spacy.tokens import Doc
 
 from .errors import Errors
+from .shapes import word_shape
 from .types import Ints1d, Ints2d, TokenizerT, WindowBatch
 
 
@@ -23,6 +24,7 @@ class Wordpieces:
     """The wordpieces of some docs, as flat arrays over all of them.
 
     ids (Ints1d): Wordpiece ids, without special ones.
+    shapes (Ints1d): What the word of each wordpiece looks like, see `SHAPES`.
     word_start (Ints1d): Index in `ids` of each word's first wordpiece, and the total at the end.
     token (Ints1d): Index of each word's token in its doc.
     sentence (Ints1d): Running number of each word's sentence; one a doc where it has no sentence starts.
@@ -31,6 +33,7 @@ class Wordpieces:
     """
 
     ids: Ints1d
+    shapes: Ints1d
     word_start: Ints1d
     token: Ints1d
     sentence: Ints1d
@@ -66,7 +69,7 @@ def tokenize(docs: Sequence[Doc], tokenizer: TokenizerT, *, capacity: int) -> Wo
     doc_token = numpy.concatenate([[0], numpy.cumsum(lengths)])
     if doc_token[-1] == 0:
         zeros = numpy.zeros(len(docs) + 1, dtype="int64")
-        return Wordpieces(empty, numpy.zeros(1, dtype="int64"), empty, empty, zeros, [])
+        return Wordpieces(empty, empty, numpy.zeros(1, dtype="int64"), empty, empty, zeros, [])
     attrs = numpy.concatenate(
         [cast(numpy.ndarray, doc.to_array([ORTH, SPACY, SENT_START, IS_SPACE])) for doc in docs if len(doc)]
     )
@@ -89,12 +92,14 @@ def tokenize(docs: Sequence[Doc], tokenizer: TokenizerT, *, capacity: int) -> Wo
     n_distinct = numpy.array([len(ids) for ids in pieces], dtype="int64")
     flat = numpy.array([i for ids in pieces for i in ids], dtype="int64")
     flat_start = numpy.cumsum(n_distinct) - n_distinct
+    shapes = numpy.array([word_shape(text) for text in texts], dtype="int64")
     n_pieces = n_distinct[inverse]
     is_word = n_pieces > 0
     n_pieces = n_pieces[is_word]
     doc_start = numpy.concatenate([[0], numpy.cumsum(is_word)])[doc_token]
     return Wordpieces(
         ids=flat[ranges(flat_start[inverse][is_word], n_pieces)],
+        shapes=numpy.repeat(shapes[inverse][is_word], n_pieces),
         word_start=numpy.concatenate([[0], numpy.cumsum(n_pieces)]),
         token=token[is_word],
         sentence=sentence[is_word],
@@ -151,6 +156,7 @@ class Windows:
     first, last (Ints1d): Position of each word's first and last wordpiece in its window, shape (W,).
     lengths (Ints1d): Wordpieces of each window, special ones included, shape (N,).
     ids (Ints1d): Wordpiece ids of all windows, one after the other; empty where vectors come from elsewhere.
+    shapes (Ints1d): What the word of each of these looks like, see `SHAPES`.
     """
 
     doc: Ints1d
@@ -160,6 +166,7 @@ class Windows:
     last: Ints1d
     lengths: Ints1d
     ids: Ints1d
+    shapes: Ints1d
 
     def __len__(self) -> int:
         return len(self.doc)
@@ -184,12 +191,15 @@ class Windows:
         n_words = self.word_start[rows + 1] - self.word_start[rows]
         words = ranges(self.word_start[rows], n_words)
         lengths = self.lengths[rows]
-        input_ids = numpy.zeros((len(rows), 0), dtype="int64")
+        input_ids = shapes = numpy.zeros((len(rows), 0), dtype="int64")
         if len(self.ids):
             ids_start = numpy.cumsum(self.lengths) - self.lengths
-            input_ids = padded(self.ids[ranges(ids_start[rows], lengths)], lengths, fill=pad_id)
+            at = ranges(ids_start[rows], lengths)
+            input_ids = padded(self.ids[at], lengths, fill=pad_id)
+            shapes = padded(self.shapes[at], lengths)
         return WindowBatch(
             input_ids=input_ids,
+            shapes=shapes,
             lengths=lengths,
             first=padded(self.first[words], n_words),
             last=padded(self.last[words], n_words),
@@ -243,8 +253,11 @@ def make_windows(
     to_position = numpy.repeat(len(prefix) - window_start, n_words)
     lengths = n_pieces + len(prefix) + len(suffix)
     ids = numpy.empty(int(lengths.sum()), dtype="int64")
+    shapes = numpy.zeros(len(ids), dtype="int64")
     ids_start = numpy.cumsum(lengths) - lengths
-    ids[ranges(ids_start + len(prefix), n_pieces)] = wordpieces.ids[ranges(window_start, n_pieces)]
+    to, source = ranges(ids_start + len(prefix), n_pieces), ranges(window_start, n_pieces)
+    ids[to] = wordpieces.ids[source]
+    shapes[to] = wordpieces.shapes[source]
     for i, wordpiece in enumerate(prefix):
         ids[ids_start + i] = wordpiece
     for i, wordpiece in enumerate(suffix):
@@ -257,6 +270,7 @@ def make_windows(
         last=wordpieces.word_start[words + 1] - 1 + to_position,
         lengths=lengths,
         ids=ids,
+        shapes=shapes,
     )
 
 

@@ -23,6 +23,7 @@ def three_docs() -> Windows:
     n_words = numpy.array([len(words) for words in tokens])
     wordpieces = Wordpieces(
         ids=numpy.arange(n_words.sum()),
+        shapes=numpy.zeros(n_words.sum(), dtype="int64"),
         word_start=numpy.arange(n_words.sum() + 1),
         token=numpy.array([token for words in tokens for token in words]),
         sentence=numpy.zeros(n_words.sum(), dtype="int64"),

@@ -230,7 +230,7 @@ class Update:
             end_threshold=self.scores.end_threshold[rows],
         )
         nothing = numpy.zeros((len(rows), 0), dtype="int64")
-        batch = WindowBatch(nothing, n_words + 2, nothing, nothing, n_words)
+        batch = WindowBatch(nothing, nothing, n_words + 2, nothing, nothing, n_words)
         return ScoredWindows(numpy.array(rows), batch, scores, lambda _: None)
 
 

@@ -19,6 +19,7 @@ def windows_of(docs: list[list[bool]], *, capacity: int, stride: int) -> Windows
     n_words = numpy.array([len(words) for words in tokens], dtype="int64")
     wordpieces = Wordpieces(
         ids=numpy.arange(n_words.sum()),
+        shapes=numpy.zeros(n_words.sum(), dtype="int64"),
         word_start=numpy.arange(n_words.sum() + 1),
         token=numpy.array([token for words in tokens for token in words], dtype="int64"),
         sentence=numpy.zeros(n_words.sum(), dtype="int64"),

@@ -123,5 +123,6 @@ def _windows(docs: list[Doc], outputs: list[Any]) -> tuple[Windows, Ints1d]:
         # One more for the special wordpiece at the end.
         lengths=numpy.maximum.reduceat(last, start) + 2 if len(start) else last,
         ids=numpy.zeros(0, dtype="int64"),
+        shapes=numpy.zeros(0, dtype="int64"),
     )
     return windows, row[start]

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from ..errors import Errors
 from ..modules.linear import use_one_dnn
 from ..modules.quantization import quantize
+from ..shapes import SHAPES
 from ..types import TokenizerT
 from ..util import find_encoder
 from .adam import TorchAdam
@@ -169,11 +170,19 @@ class EncoderShim(ModuleShim):
             most -= config.pad_token_id + 1
         return most if most and most > 0 else None
 
-    def load(self, name: str, *, tokenizer_config: dict[str, Any], transformer_config: dict[str, Any]) -> None:
+    def load(
+        self,
+        name: str,
+        *,
+        tokenizer_config: dict[str, Any],
+        transformer_config: dict[str, Any],
+        word_shapes: bool = False,
+    ) -> None:
         """Load pretrained weights.
 
         name (str): A folder, or the name of a model on the Hugging Face hub.
         tokenizer_config, transformer_config (dict): Passed on to transformers.
+        word_shapes (bool): Whether to embed what words look like, beside what they are.
         RAISES (ValueError): If there is none, with the places looked at.
         """
         from transformers import AutoModel, AutoTokenizer
@@ -186,14 +195,18 @@ class EncoderShim(ModuleShim):
         except (OSError, ValueError, KeyError) as error:
             message = Errors.B005.format(encoder=name, places=", ".join(places), cause=str(error).split("\n")[0])
             raise ValueError(message) from error
-        self._take_encoder(module, tokenizer)
+        self._take_encoder(module, tokenizer, word_shapes)
 
-    def _take_encoder(self, module: nn.Module, tokenizer: TokenizerT) -> None:
+    def _take_encoder(self, module: nn.Module, tokenizer: TokenizerT, word_shapes: bool) -> None:
         if hasattr(module, "pooler"):
             module.pooler = None  # type: ignore[assignment]
         # A batch holds few of the vocabulary's wordpieces.
         encoder: Any = module
         encoder.get_input_embeddings().sparse = True
+        if word_shapes:
+            # Of zeros, so that training begins with the encoder as it was pretrained.
+            encoder.word_shapes = nn.Embedding(len(SHAPES), encoder.config.hidden_size)
+            nn.init.zeros_(encoder.word_shapes.weight)
         self.tokenizer = tokenizer
         self._take(module)
 
@@ -270,7 +283,8 @@ class EncoderShim(ModuleShim):
         # Where it was loaded from is no part of it.
         options = {**config.to_dict(), "_name_or_path": ""}
         state = None if self.weights_apart else self._state()
-        return srsly.msgpack_dumps({"config": options, "tokenizer": files, "storage": self.storage, "state": state})
+        about = {"storage": self.storage, "word_shapes": hasattr(self.module, "word_shapes")}
+        return srsly.msgpack_dumps({"config": options, "tokenizer": files, **about, "state": state})
 
     def from_bytes(self, bytes_data: bytes) -> EncoderShim:
         """Build the encoder anew from what `to_bytes` gave.
@@ -293,7 +307,7 @@ class EncoderShim(ModuleShim):
         self.storage = msg.get("storage", "float32")
         if self.storage == "int8":
             quantize(module.requires_grad_(False))
-        self._take_encoder(module, tokenizer)
+        self._take_encoder(module, tokenizer, msg.get("word_shapes", False))
         if msg["state"] is not None:
             self.module.load_state_dict(load_safetensors(msg["state"]))
         return self

@@ -35,6 +35,7 @@ class TextEncoderSettings:
     max_batch_wordpieces: int
     mixed_precision: bool
     inference_precision: str
+    word_shapes: bool
     gradient_checkpointing: bool
     tokenizer_config: dict[str, Any] = field(default_factory=dict)
     transformer_config: dict[str, Any] = field(default_factory=dict)
@@ -73,6 +74,7 @@ def init(model: Model, X: Any = None, Y: Any = None, *, settings: TextEncoderSet
             settings.name,
             tokenizer_config=settings.tokenizer_config,
             transformer_config=settings.transformer_config,
+            word_shapes=settings.word_shapes,
         )
     if shim.max_positions and settings.window > shim.max_positions:
         raise ValueError(Errors.B009.format(window=settings.window, most=shim.max_positions, encoder=settings.name))
@@ -139,7 +141,10 @@ def _passes(
         if i % PASSES_BETWEEN_RELEASES == 0:
             release_memory()
         batch = windows.batch(rows, pad_id=pad_id)
-        vectors = encode(module, batch.input_ids, batch.lengths, is_train=is_train, mixed_precision=mixed_precision)
+        shapes = batch.shapes if settings.word_shapes else None
+        vectors = encode(
+            module, batch.input_ids, batch.lengths, shapes, is_train=is_train, mixed_precision=mixed_precision
+        )
         yield EncodedWindows(rows, batch, vectors, partial(_backprop, shim, vectors))
 
 
@@ -149,13 +154,21 @@ def _backprop(shim: EncoderShim, vectors: Tensor, d_vectors: Tensor) -> None:
 
 
 def encode(
-    module: Any, input_ids: numpy.ndarray, lengths: numpy.ndarray, *, is_train: bool, mixed_precision: bool
+    module: Any,
+    input_ids: numpy.ndarray,
+    lengths: numpy.ndarray,
+    shapes: numpy.ndarray | None = None,
+    *,
+    is_train: bool,
+    mixed_precision: bool,
 ) -> Tensor:
     """Run a Hugging Face encoder.
 
     module (PreTrainedModel): The encoder.
     input_ids (numpy.ndarray): Padded wordpieces, shape (B, L).
     lengths (numpy.ndarray): Wordpieces of each row, shape (B,).
+    shapes (numpy.ndarray, optional): What the word of each wordpiece looks like, see `SHAPES`, shape (B, L). Their
+        embeddings are added to those of the wordpieces.
     is_train (bool): Whether to drop out and to keep what the backward pass needs.
     mixed_precision (bool): Whether to multiply in bfloat16.
     RETURNS (Tensor): The last hidden states, shape (B, L, H).
@@ -167,4 +180,8 @@ def encode(
     if module.training != is_train:
         module.train(is_train)
     with torch.set_grad_enabled(is_train), torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision):
-        return module(input_ids=torch.from_numpy(input_ids).to(device), attention_mask=mask).last_hidden_state
+        ids = torch.from_numpy(input_ids).to(device)
+        if shapes is None:
+            return module(input_ids=ids, attention_mask=mask).last_hidden_state
+        embedded = module.get_input_embeddings()(ids) + module.word_shapes(torch.from_numpy(shapes).to(device))
+        return module(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
