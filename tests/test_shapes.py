@@ -71,3 +71,19 @@ def test_training_begins_with_the_pretrained_encoder_and_learns_shapes(tiny_enco
     gradient = module.word_shapes.weight.grad
     assert gradient[[1, 2]].abs().sum(1).min() > 0
     assert gradient[[3, 4, 5, 6, 7]].abs().max() == 0
+
+
+def test_a_pipeline_from_before_loads(tiny_encoder: str) -> None:
+    """Its config doesn't name the setting, which then gets its default; its encoder has no shapes."""
+    config = binder_config(tiny_encoder)
+    config["model"]["text_encoder"]["word_shapes"] = False
+    nlp = spacy.blank("en")
+    nlp.add_pipe("binder_ner", config=config).add_label("PER")
+    nlp.initialize()
+    saved = nlp.to_bytes()
+    del nlp.config["components"]["binder_ner"]["model"]["text_encoder"]["word_shapes"]
+    again = spacy.util.load_model_from_config(nlp.config).from_bytes(saved)
+    assert again.config["components"]["binder_ner"]["model"]["text_encoder"]["word_shapes"] is True
+    assert [len(doc.spans["sc"]) for doc in again.pipe(["Anna met Temple."])] == [
+        len(nlp("Anna met Temple.").spans["sc"])
+    ]

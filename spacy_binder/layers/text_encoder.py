@@ -141,7 +141,8 @@ def _passes(
         if i % PASSES_BETWEEN_RELEASES == 0:
             release_memory()
         batch = windows.batch(rows, pad_id=pad_id)
-        shapes = batch.shapes if settings.word_shapes else None
+        # The encoder knows whether it was trained with them; a config may have got the setting by default.
+        shapes = batch.shapes if hasattr(module, "word_shapes") else None
         vectors = encode(
             module, batch.input_ids, batch.lengths, shapes, is_train=is_train, mixed_precision=mixed_precision
         )
