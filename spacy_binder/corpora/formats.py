@@ -1,0 +1,15 @@
+"""The formats by name: for `spacy binder convert`, and registered as readers for `spacy train`."""
+
+from __future__ import annotations
+
+from .inline import read_inline
+from .litbank import read_litbank
+from .source import Reader, corpus_factory
+
+FORMATS: dict[str, Reader] = {
+    "inline": read_inline,
+    "litbank": read_litbank,
+}
+
+make_inline_corpus = corpus_factory("make_inline_corpus", read_inline)
+make_litbank_corpus = corpus_factory("make_litbank_corpus", read_litbank)
