@@ -15,7 +15,6 @@ from spacy.training.augment import dont_augment
 
 from .problems import Problems
 
-
 # (path, nlp, *, spans_key, problems, and options of its own with defaults): the documents, one at a time.
 Reader = Callable[..., Iterator[Doc]]
 
