@@ -10,7 +10,9 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from wasabi import msg
 
+from spacy_binder.corpora.conll import read_conll
 from spacy_binder.corpora.docbins import HEADER, write_docbins
+from spacy_binder.corpora.genia import read_genia
 from spacy_binder.corpora.inline import read_inline
 from spacy_binder.corpora.litbank import read_litbank
 from spacy_binder.corpora.problems import Problems
@@ -27,9 +29,29 @@ def convert_litbank(assets: Path, settings: Path, part: str, nlp: Language, prob
     yield from read_litbank(assets / "tsv", nlp, names=settings / f"{part}.txt", problems=problems)
 
 
+def convert_genia(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
+    """YIELDS (Doc): The abstracts of one part of what is at hand of GENIA, by the split in SETTINGS."""
+    yield from read_genia(assets / "dev.jsonlines", nlp, names=settings / f"{part}.txt", problems=problems)
+
+
+def convert_ncbi(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
+    """YIELDS (Doc): One part of NCBI-disease, ten sentences a document."""
+    name = {"train": "train.tsv", "dev": "devel.tsv", "test": "test.tsv"}[part]
+    yield from read_conll(assets / name, nlp, problems=problems)
+
+
+def convert_wnut17(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
+    """YIELDS (Doc): One part of WNUT 2017, where posts have nothing to do with each other: each is a document."""
+    names = {"train": "wnut17train.conll", "dev": "emerging.dev.conll", "test": "emerging.test.annotated"}
+    yield from read_conll(assets / names[part], nlp, problems=problems, sentences_per_doc=1)
+
+
 CONVERTERS: dict[str, Callable[[Path, Path, str, Language, Problems], Iterator[Doc]]] = {
     "demo": convert_demo,
+    "genia": convert_genia,
     "litbank": convert_litbank,
+    "ncbi": convert_ncbi,
+    "wnut17": convert_wnut17,
 }
 
 

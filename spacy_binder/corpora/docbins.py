@@ -52,26 +52,33 @@ def write_docbins(docs: Iterable[Doc], output: Path, *, spans_key: str = "sc", s
         spaCy's own reader takes either.
     spans_key (str): Key of the spans to count.
     shard (int): The most documents of a file in a folder. It also ends at a million tokens.
-    RETURNS (Counts): What was written.
+    RETURNS (Counts): What was written. After an error nothing is.
     """
     single = output.suffix == ".spacy"
     (output.parent if single else output).mkdir(parents=True, exist_ok=True)
     counts = Counts()
     docbin = DocBin()
-    n_files = n_tokens = 0
+    written: list[Path] = []
+    n_tokens = 0
 
     def write() -> None:
-        nonlocal docbin, n_files, n_tokens
-        n_files += 1
-        docbin.to_disk(output if single else output / f"{n_files:05}.spacy")
+        nonlocal docbin, n_tokens
+        written.append(output if single else output / f"{len(written) + 1:05}.spacy")
+        docbin.to_disk(written[-1])
         docbin, n_tokens = DocBin(), 0
 
-    for doc in docs:
-        docbin.add(doc)
-        counts.add(doc, spans_key)
-        n_tokens += len(doc)
-        if not single and (len(docbin) >= shard or n_tokens >= MAX_TOKENS):
+    try:
+        for doc in docs:
+            docbin.add(doc)
+            counts.add(doc, spans_key)
+            n_tokens += len(doc)
+            if not single and (len(docbin) >= shard or n_tokens >= MAX_TOKENS):
+                write()
+        if len(docbin) or not written:
             write()
-    if len(docbin) or not n_files:
-        write()
+    except BaseException:
+        # Half a corpus looks like a whole one.
+        for path in written:
+            path.unlink()
+        raise
     return counts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -18,7 +18,13 @@ EXPECTED = '{"tokens": [...], "entity_mentions": [{"start": 0, "end": 1, "entity
 
 
 def read_genia(
-    path: Path, nlp: Language, *, spans_key: str = "sc", problems: Problems, join: bool = True
+    path: Path,
+    nlp: Language,
+    *,
+    spans_key: str = "sc",
+    problems: Problems,
+    join: bool = True,
+    names: Optional[Path] = None,
 ) -> Iterator[Doc]:
     """Read sentences in JSON with `tokens`, `entity_mentions` (end exclusive) and, if they have one, `doc_id`.
 
@@ -27,11 +33,14 @@ def read_genia(
     spans_key (str): Key of doc.spans to write the spans to.
     problems (Problems): Counts what can't be taken over as it is.
     join (bool): Whether successive sentences of one doc_id make a document; else each is one of its own.
+    names (Path): File with one doc_id a line: only these are read, in the order of the source.
     YIELDS (Doc): The documents, with sentence starts; tokens are joined by single spaces.
     RAISES (ValueError): If the file is not in the format.
     """
+    wanted = set(Path(names).read_text(encoding="utf8").split()) if names else None
     for file in source_files(path, (".jsonlines", ".jsonl", ".json")):
-        sentences = (_check(file, number, value) for number, value in json_objects(file))
+        checked = (_check(file, number, value) for number, value in json_objects(file))
+        sentences = (item for item in checked if wanted is None or item[1].get("doc_id") in wanted)
         for _, group in groupby(enumerate(sentences), key=lambda item: _document(item, join)):
             words: list[str] = []
             sent_starts: list[bool | int | None] = []

@@ -46,6 +46,13 @@ def test_genia_joins_abstracts(tmp_path: Path) -> None:
     assert ([token.text for token in second], spans_of(second)) == (["None", "here"], [])
 
 
+def test_genia_documents_by_name(tmp_path: Path) -> None:
+    path = write(tmp_path, SENTENCES)
+    (tmp_path / "names.txt").write_text("2\n", encoding="utf8")
+    docs = read_genia(path, NLP, problems=Problems(), names=tmp_path / "names.txt")
+    assert [doc[0].text for doc in docs] == ["None"]
+
+
 def test_genia_sentences_apart(tmp_path: Path) -> None:
     path = write(tmp_path, SENTENCES)
     assert [len(doc) for doc in read_genia(path, NLP, problems=Problems(), join=False)] == [3, 3, 2]
