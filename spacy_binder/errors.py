@@ -72,6 +72,12 @@ class Errors:
         "'{text_encoder}', not 'spacy_binder.TextEncoder.v1'."
     )
     B019 = "[B019] The pipeline has {n} components made by 'binder_ner': {names}. Name one with `{option}`."
+    B030 = (
+        "[B030] {path}, {place}: {text!r} {problem}, and `strict` is set. Without it such annotations are left out or "
+        "mended, counted, and reported at the end."
+    )
+    B031 = "[B031] {path} holds no file that ends in {suffixes}."
+    B032 = "[B032] There is no file or folder {path}."
 
 
 class Warnings:
@@ -98,4 +104,8 @@ class Warnings:
     BW06 = (
         "[BW06] {n} gold span(s) cross the border of a chunk of {size} tokens and were left out. Raise "
         "`max_tokens`, or give the training documents sentence starts."
+    )
+    BW10 = (
+        "[BW10] {n} annotation(s) under {path} could not be taken over as they are: {counts}. The first ones: {first}. "
+        "Set `strict` to make the first one an error."
     )

@@ -18,6 +18,7 @@ from spacy.util import fix_random_seed
 from transformers import AutoTokenizer, BertConfig, BertModel
 
 from spacy_binder.corpora.inline import read_inline
+from spacy_binder.corpora.problems import Problems
 from spacy_binder.util import find_encoder
 
 ROOT = Path(__file__).parents[1]
@@ -60,7 +61,7 @@ def demo_examples(nlp: Language, names: list[str], max_sentences: int = 0) -> li
     """Documents of the demo corpus as examples; with max_sentences only their beginnings."""
     examples = []
     for name in names:
-        gold = read_inline(DEMO / "documents" / f"{name}.txt", nlp)
+        [gold] = read_inline(DEMO / "documents" / f"{name}.txt", nlp, problems=Problems(strict=True))
         if max_sentences:
             end = list(gold.sents)[max_sentences - 1].end
             head = gold[:end].as_doc()

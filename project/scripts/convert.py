@@ -1,54 +1,77 @@
 """Turn a dataset into DocBins, with a description of each label."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import copyfile
 
 import spacy
 import typer
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc
 from wasabi import msg
 
+from spacy_binder.corpora.conll import read_conll
+from spacy_binder.corpora.docbins import HEADER, write_docbins
+from spacy_binder.corpora.genia import read_genia
 from spacy_binder.corpora.inline import read_inline
-from spacy_binder.corpora.litbank import read_litbank_split
-from spacy_binder.scorer import inside_another
-
-SPANS_KEY = "sc"
+from spacy_binder.corpora.litbank import read_litbank
+from spacy_binder.corpora.problems import Problems
 
 
-def read_demo(assets: Path, settings: Path, part: str, nlp: Language) -> Iterator[Doc]:
+def convert_demo(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
     """YIELDS (Doc): The documents of one part of the embedded corpus."""
     for name in (assets / f"{part}.txt").read_text(encoding="utf8").split():
-        yield read_inline(assets / "documents" / f"{name}.txt", nlp, spans_key=SPANS_KEY)
+        yield from read_inline(assets / "documents" / f"{name}.txt", nlp, problems=problems)
 
 
-def read_litbank(assets: Path, settings: Path, part: str, nlp: Language) -> Iterator[Doc]:
+def convert_litbank(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
     """YIELDS (Doc): The documents of one part of LitBank, by the split in SETTINGS."""
-    yield from read_litbank_split(assets / "tsv", settings / f"{part}.txt", nlp.vocab, spans_key=SPANS_KEY)
+    yield from read_litbank(assets / "tsv", nlp, names=settings / f"{part}.txt", problems=problems)
 
 
-READERS = {"demo": read_demo, "litbank": read_litbank}
+def convert_genia(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
+    """YIELDS (Doc): The abstracts of one part of what is at hand of GENIA, by the split in SETTINGS."""
+    yield from read_genia(assets / "dev.jsonlines", nlp, names=settings / f"{part}.txt", problems=problems)
+
+
+def convert_ncbi(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
+    """YIELDS (Doc): One part of NCBI-disease, ten sentences a document."""
+    name = {"train": "train.tsv", "dev": "devel.tsv", "test": "test.tsv"}[part]
+    yield from read_conll(assets / name, nlp, problems=problems)
+
+
+def convert_wnut17(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
+    """YIELDS (Doc): One part of WNUT 2017, where posts have nothing to do with each other: each is a document."""
+    names = {"train": "wnut17train.conll", "dev": "emerging.dev.conll", "test": "emerging.test.annotated"}
+    yield from read_conll(assets / names[part], nlp, problems=problems, sentences_per_doc=1)
+
+
+CONVERTERS: dict[str, Callable[[Path, Path, str, Language, Problems], Iterator[Doc]]] = {
+    "demo": convert_demo,
+    "genia": convert_genia,
+    "litbank": convert_litbank,
+    "ncbi": convert_ncbi,
+    "wnut17": convert_wnut17,
+}
 
 
 def main(dataset: str, assets: Path, settings: Path, output: Path) -> None:
     """Read the three parts of DATASET from ASSETS; write DocBins and the labels of SETTINGS to OUTPUT."""
-    if dataset not in READERS:
-        msg.fail(f"Unknown dataset '{dataset}'", f"There are: {', '.join(READERS)}.", exits=1)
+    if dataset not in CONVERTERS:
+        msg.fail(f"Unknown dataset '{dataset}'", f"There are: {', '.join(CONVERTERS)}.", exits=1)
     if not any(assets.glob("*")):
         msg.fail(f"No data in {assets}", "Fetch it first: python -m spacy project assets --extra", exits=1)
-    output.mkdir(parents=True, exist_ok=True)
     nlp = spacy.blank("en")
+    problems = Problems()
     rows = []
     for part in ("train", "dev", "test"):
-        docs = list(READERS[dataset](assets, settings, part, nlp))
-        DocBin(docs=docs).to_disk(output / f"{part}.spacy")
-        n_spans = sum(len(doc.spans[SPANS_KEY]) for doc in docs)
-        n_inside = sum(inside_another(doc, SPANS_KEY) for doc in docs)
-        rows.append((part, len(docs), sum(map(len, docs)), n_spans, n_inside))
+        docs = CONVERTERS[dataset](assets, settings, part, nlp, problems)
+        rows.append((part, *write_docbins(docs, output / f"{part}.spacy").row()))
     copyfile(settings / "labels.json", output / "labels.json")
-    header = ("Part", "Documents", "Tokens", "Spans", "Inside another")
-    msg.table(rows, header=header, divider=True, aligns=("l", "r", "r", "r", "r"))
+    msg.table(rows, header=("Part", *HEADER), divider=True, aligns=("l", *"r" * len(HEADER)))
+    if problems.counts:
+        header = ("Not taken over as it is", "Number", "The first ones")
+        msg.table(problems.rows(), header=header, divider=True, aligns=("l", "r", "l"), max_col=100)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from spacy.cli._util import app
 from typer import Typer
 
+from .convert import convert_cli
 from .optimize import optimize_cli
 
 binder_cli = Typer(name="binder", help="Commands of spacy-binder", no_args_is_help=True)
@@ -15,3 +16,4 @@ def binder() -> None:
 
 
 binder_cli.command("optimize")(optimize_cli)
+binder_cli.command("convert")(convert_cli)

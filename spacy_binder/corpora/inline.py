@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from spacy.language import Language
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc
 
-from ..errors import Errors
+from .files import numbered_lines, source_files
+from .problems import Problems, wrong_format
+from .spans import Annotation, set_spans_by_characters
 
 OPENING = re.compile(r"\[([^\s\[\]]+) ")
 
@@ -47,21 +50,27 @@ def parse_line(line: str) -> tuple[str, list[tuple[int, int, str]]]:
     return text, sorted(spans, key=lambda span: (span[0], -span[1], span[2]))
 
 
-def read_inline(path: Path, nlp: Language, *, spans_key: str = "sc") -> Doc:
-    """Read one document of inline markup.
+def read_inline(path: Path, nlp: Language, *, spans_key: str = "sc", problems: Problems) -> Iterator[Doc]:
+    """Read inline markup.
 
-    path (Path): The file. A line is a sentence, a blank line ends a paragraph, a line that begins with # is none
-        of the text.
+    path (Path): A file, which is a document, or a folder. A line is a sentence, a blank line ends a paragraph, a line
+        that begins with # is none of the text.
     nlp (Language): Its tokenizer makes the tokens.
     spans_key (str): Key of doc.spans to write the spans to.
-    RETURNS (Doc): The document, with sentence starts.
-    RAISES (ValueError): If the markup is wrong, or a span's borders are not those of tokens.
+    problems (Problems): Takes the spans whose borders are not those of tokens.
+    YIELDS (Doc): The documents, with sentence starts.
+    RAISES (ValueError): If the markup is wrong.
     """
+    for file in source_files(path, (".txt",)):
+        yield _read_file(file, nlp, spans_key, problems)
+
+
+def _read_file(path: Path, nlp: Language, spans_key: str, problems: Problems) -> Doc:
     text = ""
     sentence_starts: set[int] = set()
-    spans: list[tuple[int, int, str, int]] = []
+    annotations: list[Annotation] = []
     gap = ""
-    for number, line in enumerate(path.read_text(encoding="utf8").splitlines(), start=1):
+    for number, line in numbered_lines(path):
         line = line.strip()
         if line.startswith("#"):
             continue
@@ -71,23 +80,14 @@ def read_inline(path: Path, nlp: Language, *, spans_key: str = "sc") -> Doc:
         try:
             sentence, found = parse_line(line)
         except ValueError as error:
-            expected = "spans as [LABEL text], which may nest"
-            raise ValueError(Errors.B013.format(path=path, line=number, problem=error, expected=expected)) from None
+            raise wrong_format(path, number, str(error), "spans as [LABEL text], which may nest") from None
         text += gap
         sentence_starts.add(len(text))
-        spans.extend((len(text) + start, len(text) + end, label, number) for start, end, label in found)
+        annotations.extend(Annotation(len(text) + start, len(text) + end, label, number) for start, end, label in found)
         text += sentence
         gap = " "
     doc = nlp.make_doc(text)
     for token in doc:
         token.is_sent_start = token.idx in sentence_starts
-    group: list[Span] = []
-    for start, end, label, number in spans:
-        span = doc.char_span(start, end, label=label)
-        if span is None:
-            problem = f"the span {text[start:end]!r} begins or ends inside a token"
-            expected = "borders of spans at those of tokens"
-            raise ValueError(Errors.B013.format(path=path, line=number, problem=problem, expected=expected))
-        group.append(span)
-    doc.spans[spans_key] = SpanGroup(doc, name=spans_key, spans=group)
+    set_spans_by_characters(doc, annotations, spans_key=spans_key, path=path, problems=problems)
     return doc

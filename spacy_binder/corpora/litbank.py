@@ -4,85 +4,78 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Optional
 
-from spacy.tokens import Doc, Span
-from spacy.vocab import Vocab
+from spacy.language import Language
+from spacy.tokens import Doc
 
-from ..errors import Errors
+from .files import numbered_lines, source_files
+from .problems import Problems, wrong_format
+from .spans import Annotation, set_spans_by_tokens
 
 N_LAYERS = 4
 
 
-def read_litbank(path: Path, vocab: Vocab, *, spans_key: str = "sc") -> Doc:
-    """Read one document of LitBank's `entities/tsv`.
+def read_litbank(
+    path: Path, nlp: Language, *, spans_key: str = "sc", problems: Problems, names: Optional[Path] = None
+) -> Iterator[Doc]:
+    """Read LitBank's `entities/tsv`.
 
-    path (Path): The file. A blank line ends a sentence.
-    vocab (Vocab): The vocabulary of the doc.
+    path (Path): A file, which is a document, or a folder. A blank line ends a sentence.
+    nlp (Language): Its vocabulary is that of the docs.
     spans_key (str): Key of doc.spans to write the entities to; those in several layers are kept once.
-    RETURNS (Doc): The document, with sentence starts; its tokens are joined by single spaces.
+    problems (Problems): Counts the entities that are in several layers.
+    names (Path): File with one document name a line: only these are read, in this order.
+    YIELDS (Doc): The documents, with sentence starts; tokens are joined by single spaces.
     RAISES (ValueError): If a line has not the columns or tags of the format.
     """
+    if names is None:
+        files = source_files(path, (".tsv",))
+    else:
+        files = [path / f"{name}_brat.tsv" for name in Path(names).read_text(encoding="utf8").split()]
+    for file in files:
+        yield _read_file(file, nlp, spans_key, problems)
+
+
+def _read_file(path: Path, nlp: Language, spans_key: str, problems: Problems) -> Doc:
     words: list[str] = []
     sent_starts: list[bool | int | None] = []
-    spans: set[tuple[int, int, str]] = set()
-    open_spans: list[tuple[int, str] | None] = [None] * N_LAYERS
+    annotations: list[Annotation] = []
+    open_spans: list[tuple[int, str, int] | None] = [None] * N_LAYERS
     at_start = True
-    for number, line in enumerate(_lines(path), start=1):
-        columns = line.split("\t")
-        if not line:
-            _close(open_spans, range(N_LAYERS), len(words), spans)
+
+    def close(layers: range | list[int]) -> None:
+        for layer in layers:
+            span = open_spans[layer]
+            if span is not None:
+                start, label, line = span
+                annotations.append(Annotation(start, len(words), label, line))
+                open_spans[layer] = None
+
+    for number, line in numbered_lines(path):
+        columns = line.strip("\n\t ").split("\t")
+        if columns == [""]:
+            close(range(N_LAYERS))
             at_start = True
             continue
         if len(columns) < N_LAYERS + 1:
-            problem = f"{len(columns)} column(s)"
             expected = f"a token and {N_LAYERS} tags, separated by tabs"
-            raise ValueError(Errors.B013.format(path=path, line=number, problem=problem, expected=expected))
+            raise wrong_format(path, number, f"{len(columns)} column(s)", expected)
         for layer, tag in enumerate(columns[1 : N_LAYERS + 1]):
             prefix, _, label = tag.partition("-")
             if tag != "O" and (prefix not in ("B", "I") or not label):
-                problem, expected = f"the tag {tag!r}", "O, B-LABEL or I-LABEL"
-                raise ValueError(Errors.B013.format(path=path, line=number, problem=problem, expected=expected))
+                raise wrong_format(path, number, f"the tag {tag!r}", "O, B-LABEL or I-LABEL")
             current = open_spans[layer]
             if prefix == "I" and (current is None or current[1] != label):
-                problem, expected = f"the tag {tag!r} in layer {layer + 1}", f"B-{label} before it"
-                raise ValueError(Errors.B013.format(path=path, line=number, problem=problem, expected=expected))
+                raise wrong_format(path, number, f"the tag {tag!r} in layer {layer + 1}", f"B-{label} before it")
             if prefix != "I":
-                _close(open_spans, [layer], len(words), spans)
+                close([layer])
             if prefix == "B":
-                open_spans[layer] = (len(words), label)
+                open_spans[layer] = (len(words), label, number)
         words.append(columns[0])
         sent_starts.append(at_start)
         at_start = False
-    _close(open_spans, range(N_LAYERS), len(words), spans)
-    doc = Doc(vocab, words=words, sent_starts=sent_starts)
-    doc.spans[spans_key] = [Span(doc, a, b, label=label) for a, b, label in sorted(spans)]
+    close(range(N_LAYERS))
+    doc = Doc(nlp.vocab, words=words, sent_starts=sent_starts)
+    set_spans_by_tokens(doc, annotations, spans_key=spans_key, path=path, problems=problems)
     return doc
-
-
-def _lines(path: Path) -> Iterator[str]:
-    with path.open(encoding="utf8") as file:
-        for line in file:
-            yield line.strip("\n\t ")
-
-
-def _close(
-    open_spans: list[tuple[int, str] | None], layers: range | list[int], end: int, spans: set[tuple[int, int, str]]
-) -> None:
-    for layer in layers:
-        span = open_spans[layer]
-        if span is not None:
-            spans.add((span[0], end, span[1]))
-            open_spans[layer] = None
-
-
-def read_litbank_split(folder: Path, names: Path, vocab: Vocab, *, spans_key: str = "sc") -> Iterator[Doc]:
-    """Read the documents of one part of LitBank.
-
-    folder (Path): Folder of the tsv files.
-    names (Path): File with one document name a line.
-    vocab (Vocab): The vocabulary of the docs.
-    spans_key (str): Key of doc.spans to write the entities to.
-    YIELDS (Doc): The documents, in the order of the names.
-    """
-    for name in names.read_text(encoding="utf8").split():
-        yield read_litbank(folder / f"{name}_brat.tsv", vocab, spans_key=spans_key)

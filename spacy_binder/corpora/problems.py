@@ -1,0 +1,112 @@
+"""What a reader can't take over as it is: counted by kind, the first few kept, and reported."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import Errors, Warnings
+
+# Kind of problem -> what is said of the annotated text.
+KINDS = {
+    "misaligned": "begins or ends inside a token, and is left out",
+    "empty": "holds no text, and is left out",
+    "inverted": "ends before it begins, and is left out",
+    "out of range": "lies outside the document, and is left out",
+    "no label": "has no label, and is left out",
+    "duplicate": "is annotated twice with one label, and kept once",
+    "discontinuous": "has several parts, and is left out",
+    "other text": "is not the text that the annotation quotes, and is left out",
+    "tag order": "has a tag that can't follow the one before it, and is read as the beginning of a span",
+    "unclosed": "has no tag that ends it, and is read as ending here",
+    "coordinated": "is a coordination of several entities, and is left out",
+    "other type": "has a type that is none of the corpus' own, and is left out",
+    "not accepted": "was not accepted by its annotator, and is left out",
+    "not annotated": "has not been annotated, and is left out",
+    "second annotation": "has more than one annotation, of which the first is read",
+}
+
+
+class Problem(NamedTuple):
+    """One annotation, where it is and what it says.
+
+    kind (str): One of KINDS.
+    path (Path): The file.
+    line (int): Its line, or 0 where a format has none.
+    text (str): The annotated text, or what stands for it.
+    """
+
+    kind: str
+    path: Path
+    line: int
+    text: str
+
+    @property
+    def place(self) -> str:
+        """RETURNS (str): The line, in words."""
+        return f"line {self.line}" if self.line else "a binary file"
+
+
+class Problems:
+    """Annotations that were left out or mended while reading, so that none is lost in silence."""
+
+    def __init__(self, *, strict: bool = False, keep: int = 3) -> None:
+        """Start with none.
+
+        strict (bool): Make the first one an error.
+        keep (int): How many of each kind to keep for the report.
+        """
+        self.strict = strict
+        self.keep = keep
+        self.counts: Counter[str] = Counter()
+        self.first: defaultdict[str, list[Problem]] = defaultdict(list)
+
+    def add(self, kind: str, path: Path, line: int, text: str, *, intended: bool = False) -> None:
+        """Count an annotation.
+
+        kind (str): One of KINDS.
+        path (Path): The file.
+        line (int): Its line, or 0 where a format has none.
+        text (str): The annotated text; only its beginning is kept.
+        intended (bool): Whether the format says itself that it is to be left out: no error even if strict.
+        RAISES (ValueError): If strict.
+        """
+        text = text if len(text) <= 60 else f"{text[:57]}..."
+        problem = Problem(kind, path, line, text)
+        if self.strict and not intended:
+            raise ValueError(Errors.B030.format(path=path, place=problem.place, text=text, problem=KINDS[kind]))
+        self.counts[kind] += 1
+        if len(self.first[kind]) < self.keep:
+            self.first[kind].append(problem)
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """RETURNS (list): Kind, count, and the first few of each kind, the most frequent kind first; for a table."""
+        return [
+            (kind, f"{n:,}", "; ".join(f"{p.text!r} ({p.path.name}, {p.place})" for p in self.first[kind]))
+            for kind, n in self.counts.most_common()
+        ]
+
+    def warn(self, path: Path) -> None:
+        """Warn once of all there were, if any.
+
+        path (Path): The file or folder that was read.
+        """
+        if self.counts:
+            counts = ", ".join(f"{kind} {n}" for kind, n in self.counts.most_common())
+            first = "; ".join(f"{kind}: {examples}" for kind, _, examples in self.rows())
+            n = self.counts.total()
+            warnings.warn(Warnings.BW10.format(n=n, path=path, counts=counts, first=first), stacklevel=2)
+
+
+def wrong_format(path: Path, line: int, problem: str, expected: str) -> ValueError:
+    """An error for a file that isn't in the format; to be raised.
+
+    path (Path): The file.
+    line (int): Its line.
+    problem (str): What is there.
+    expected (str): What should be.
+    RETURNS (ValueError): The error.
+    """
+    return ValueError(Errors.B013.format(path=path, line=line, problem=problem, expected=expected))

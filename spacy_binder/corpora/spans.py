@@ -1,0 +1,99 @@
+"""From annotations, by characters or by tokens, to a span group of a doc."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from spacy.tokens import Doc, Span, SpanGroup
+
+from .problems import Problems
+
+
+class Annotation(NamedTuple):
+    """A labelled stretch of a document.
+
+    start (int): First character or token.
+    end (int): The one after the last.
+    label (str): Its label.
+    line (int): The line of the file that says so, or 0 where a format has none.
+    """
+
+    start: int
+    end: int
+    label: str
+    line: int
+
+
+def set_spans_by_characters(
+    doc: Doc, annotations: Iterable[Annotation], *, spans_key: str, path: Path, problems: Problems
+) -> None:
+    """Make a span group of annotations given by characters.
+
+    doc (Doc): The doc. Gets the group, empty if there are no annotations.
+    annotations (Iterable[Annotation]): Offsets into doc.text, end exclusive.
+    spans_key (str): Key of doc.spans.
+    path (Path): The file that the annotations are from.
+    problems (Problems): Takes the annotations that have no place in the group.
+    RAISES (ValueError): If there is a problem, and problems are strict.
+    """
+    spans = []
+    for annotation in annotations:
+        text = doc.text[max(annotation.start, 0) : max(annotation.end, 0)]
+        if _is_possible(annotation, len(doc.text), text, path, problems):
+            span = doc.char_span(annotation.start, annotation.end, label=annotation.label)
+            if span is None:
+                problems.add("misaligned", path, annotation.line, text)
+            else:
+                spans.append((span, annotation.line))
+    _set_group(doc, spans, spans_key, path, problems)
+
+
+def set_spans_by_tokens(
+    doc: Doc, annotations: Iterable[Annotation], *, spans_key: str, path: Path, problems: Problems
+) -> None:
+    """Make a span group of annotations given by tokens.
+
+    doc (Doc): The doc. Gets the group, empty if there are no annotations.
+    annotations (Iterable[Annotation]): Offsets into the doc's tokens, end exclusive.
+    spans_key (str): Key of doc.spans.
+    path (Path): The file that the annotations are from.
+    problems (Problems): Takes the annotations that have no place in the group.
+    RAISES (ValueError): If there is a problem, and problems are strict.
+    """
+    spans = []
+    for annotation in annotations:
+        start, end, label, line = annotation
+        if _is_possible(annotation, len(doc), f"{label} at {start}:{end}", path, problems):
+            spans.append((Span(doc, start, end, label=label), line))
+    _set_group(doc, spans, spans_key, path, problems)
+
+
+def _is_possible(annotation: Annotation, length: int, text: str, path: Path, problems: Problems) -> bool:
+    start, end, label, line = annotation
+    if end < start:
+        kind, text = "inverted", text or f"{label} at {start}:{end}"
+    elif start < 0 or end > length:
+        kind, text = "out of range", text or f"{label} at {start}:{end}"
+    elif start == end:
+        kind, text = "empty", f"{label} at {start}:{end}"
+    elif not label:
+        kind = "no label"
+    else:
+        return True
+    problems.add(kind, path, line, text)
+    return False
+
+
+def _set_group(doc: Doc, spans: list[tuple[Span, int]], key: str, path: Path, problems: Problems) -> None:
+    seen: set[tuple[int, int, str]] = set()
+    group = []
+    for span, line in sorted(spans, key=lambda item: (item[0].start, -item[0].end, item[0].label_)):
+        extent = (span.start, span.end, span.label_)
+        if extent in seen:
+            problems.add("duplicate", path, line, span.text)
+        else:
+            seen.add(extent)
+            group.append(span)
+    doc.spans[key] = SpanGroup(doc, name=key, spans=group)
