@@ -73,6 +73,24 @@ class Errors:
     )
     B019 = "[B019] The pipeline has {n} components made by 'binder_ner': {names}. Name one with `{option}`."
 
+    B025 = (
+        "[B025] The threshold of label '{label}' in `thresholds` of component '{name}' has to be between 0 and 1, but "
+        "is {value}."
+    )
+    B026 = (
+        "[B026] Nothing to calibrate component '{name}' on: of its {n} candidates that score above {floor}, {n_right} "
+        "are gold spans. There have to be right and wrong ones. Give documents it wasn't trained on, more of them, or "
+        "a lower `--floor`; documents without the span group '{key}' are left out."
+    )
+    B027 = (
+        "[B027] The scores of component '{name}' say nothing about which spans are right: the fitted slope is "
+        "{scale:.3f}. Train it further before it is calibrated."
+    )
+    B028 = (
+        "[B028] {path} has no document with the span group '{key}', which gold spans of component '{name}' are read "
+        "from. Give documents without any span an empty group."
+    )
+
 
 class Warnings:
     BW01 = (
@@ -99,3 +117,8 @@ class Warnings:
         "[BW06] {n} gold span(s) cross the border of a chunk of {size} tokens and were left out. Raise "
         "`max_tokens`, or give the training documents sentence starts."
     )
+    BW08 = (
+        "[BW08] Component '{name}' was calibrated, and is now trained further: its scores and thresholds no longer "
+        "fit. Calibrate it again after training, or set `cfg['calibration'] = None` to do without."
+    )
+    BW09 = "[BW09] `thresholds` of component '{name}' names labels that it doesn't have: {unknown}. It has: {labels}."

@@ -3,6 +3,7 @@
 from spacy.cli._util import app
 from typer import Typer
 
+from .calibrate import calibrate_cli
 from .optimize import optimize_cli
 
 binder_cli = Typer(name="binder", help="Commands of spacy-binder", no_args_is_help=True)
@@ -14,4 +15,5 @@ def binder() -> None:
     """Commands of spacy-binder."""
 
 
+binder_cli.command("calibrate")(calibrate_cli)
 binder_cli.command("optimize")(optimize_cli)
