@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy
-import torch
 
 from .types import Floats1d, FoundSpans, Ints1d
 from .windows import Windows, best_window
@@ -33,11 +32,6 @@ class Candidates:
     def __getitem__(self, which: numpy.ndarray | slice) -> Candidates:
         return Candidates(self.doc[which], self.start[which], self.end[which], self.label[which], self.margin[which])
 
-    @property
-    def scores(self) -> Floats1d:
-        """RETURNS (Floats1d): sigmoid(margin): 0.5 is the paper's threshold."""
-        return torch.from_numpy(self.margin).sigmoid().numpy()
-
     @classmethod
     def concatenate(cls, parts: list[Candidates]) -> Candidates:
         """RETURNS (Candidates): All of them, one part after the other."""
@@ -51,12 +45,6 @@ class Candidates:
             numpy.concatenate([part.label for part in parts]),
             numpy.concatenate([part.margin for part in parts]),
         )
-
-
-def logit(probability: float) -> float:
-    """RETURNS (float): The logit of a probability, infinite at 0 and 1."""
-    with numpy.errstate(divide="ignore"):
-        return float(numpy.log(probability) - numpy.log1p(-probability))
 
 
 def to_tokens(windows: Windows, found: FoundSpans, *, all_windows: bool = False) -> Candidates:
@@ -101,6 +89,18 @@ def once(candidates: Candidates) -> Candidates:
     if len(kept):
         kept.margin = numpy.maximum.reduceat(candidates.margin, numpy.flatnonzero(is_new))
     return kept
+
+
+def over_limits(candidates: Candidates, limits: Floats1d, *, allow_overlap: bool) -> Candidates:
+    """Keep what is to be published: spans over the limit of their type, nested or flat.
+
+    candidates (Candidates): The spans of one doc, in order.
+    limits (Floats1d): What the margin of each type's spans has to exceed, shape (K,).
+    allow_overlap (bool): Whether spans may overlap. If not, the best are kept.
+    RETURNS (Candidates): Those kept, in order.
+    """
+    kept = candidates[candidates.margin > limits[candidates.label]]
+    return kept if allow_overlap else without_overlap(kept)
 
 
 def without_overlap(candidates: Candidates) -> Candidates:

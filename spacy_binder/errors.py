@@ -79,6 +79,24 @@ class Errors:
     B031 = "[B031] {path} holds no file that ends in {suffixes}."
     B032 = "[B032] There is no file or folder {path}."
 
+    B025 = (
+        "[B025] The threshold of label '{label}' in `thresholds` of component '{name}' has to be between 0 and 1, but "
+        "is {value}."
+    )
+    B026 = (
+        "[B026] Nothing to calibrate component '{name}' on: of its {n} candidates that score above {floor}, {n_right} "
+        "are gold spans. There have to be right and wrong ones. Give documents it wasn't trained on, more of them, or "
+        "a lower `--floor`; documents without the span group '{key}' are left out."
+    )
+    B027 = (
+        "[B027] The scores of component '{name}' say nothing about which spans are right: the fitted slope is "
+        "{scale:.3f}. Train it further before it is calibrated."
+    )
+    B028 = (
+        "[B028] {path} has no document with the span group '{key}', which gold spans of component '{name}' are read "
+        "from. Give documents without any span an empty group."
+    )
+
 
 class Warnings:
     BW01 = (
@@ -109,3 +127,8 @@ class Warnings:
         "[BW10] {n} annotation(s) under {path} could not be taken over as they are: {counts}. The first ones: {first}. "
         "Set `strict` to make the first one an error."
     )
+    BW08 = (
+        "[BW08] Component '{name}' was calibrated, and is now trained further: its scores and thresholds no longer "
+        "fit. Calibrate it again after training, or set `cfg['calibration'] = None` to do without."
+    )
+    BW09 = "[BW09] `thresholds` of component '{name}' names labels that it doesn't have: {unknown}. It has: {labels}."

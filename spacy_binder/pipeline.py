@@ -31,6 +31,7 @@ WINDOW_MERGES = ("best_context", "union")
         "model": DEFAULT_MODEL,
         "spans_key": "sc",
         "threshold": 0.5,
+        "thresholds": {},
         "allow_overlap": True,
         "joint_inference": False,
         "annotate_ents": False,
@@ -52,6 +53,7 @@ def make_binder_ner(
     model: Model,
     spans_key: str,
     threshold: float,
+    thresholds: dict[str, float],
     allow_overlap: bool,
     joint_inference: bool,
     annotate_ents: bool,
@@ -64,6 +66,7 @@ def make_binder_ner(
     model (Model): The bi-encoder, like `spacy_binder.Binder.v1`.
     spans_key (str): Key of doc.spans that gold spans are read from and predictions written to.
     threshold (float): A span has to score above it. 0.5 is the paper's rule; lower finds more.
+    thresholds (dict): Labels that have a threshold of their own, for which `threshold` then says nothing.
     allow_overlap (bool): Whether spans may nest and overlap. If not, the best-scoring ones are kept.
     joint_inference (bool): Whether a span's start and end have to beat their thresholds too.
     annotate_ents (bool): Whether the best spans that don't overlap also go to doc.ents.
@@ -79,6 +82,7 @@ def make_binder_ner(
         name,
         spans_key=spans_key,
         threshold=threshold,
+        thresholds=thresholds,
         allow_overlap=allow_overlap,
         joint_inference=joint_inference,
         annotate_ents=annotate_ents,
@@ -99,6 +103,7 @@ class BinderNER(TrainablePipe):
         *,
         spans_key: str = "sc",
         threshold: float = 0.5,
+        thresholds: Optional[dict[str, float]] = None,
         allow_overlap: bool = True,
         joint_inference: bool = False,
         annotate_ents: bool = False,
@@ -109,11 +114,14 @@ class BinderNER(TrainablePipe):
         """Initialize the component; see `make_binder_ner` for the arguments.
 
         vocab (Vocab): The shared vocabulary.
-        RAISES (ValueError): If the threshold is not between 0 and 1, or the name of a weight or of a way to merge
+        RAISES (ValueError): If a threshold is not between 0 and 1, or the name of a weight or of a way to merge
             windows is unknown.
         """
         if not 0 <= threshold <= 1:
             raise ValueError(Errors.B006.format(name=name, value=threshold))
+        for label, value in (thresholds or {}).items():
+            if not 0 <= value <= 1:
+                raise ValueError(Errors.B025.format(name=name, label=label, value=value))
         for weight in loss_weights or {}:
             if weight not in DEFAULT_LOSS_WEIGHTS:
                 known = ", ".join(DEFAULT_LOSS_WEIGHTS)
@@ -132,6 +140,8 @@ class BinderNER(TrainablePipe):
             "labels": {},
             "spans_key": spans_key,
             "threshold": threshold,
+            "thresholds": dict(thresholds or {}),
+            "calibration": None,
             "allow_overlap": allow_overlap,
             "joint_inference": joint_inference,
             "annotate_ents": annotate_ents,
@@ -175,7 +185,7 @@ class BinderNER(TrainablePipe):
         return int(is_new)
 
     def remove_label(self, label: str) -> str:
-        """Drop a type. The other types' scores stay as they are.
+        """Drop a type, and its own threshold if it has one. The other types' scores stay as they are.
 
         label (str): The label.
         RETURNS (str): Its description.
@@ -183,6 +193,7 @@ class BinderNER(TrainablePipe):
         """
         if label not in self.cfg["labels"]:
             raise ValueError(Errors.B016.format(kind="label", name=label, known=", ".join(self.labels)))
+        self.cfg["thresholds"].pop(label, None)
         return self.cfg["labels"].pop(label)
 
     def initialize(
@@ -212,6 +223,10 @@ class BinderNER(TrainablePipe):
         sample: list[Doc] = []
         self._read_examples(get_examples, sample, add_labels=labels is None)
         self._require_labels()
+        unknown = ", ".join(label for label in self.cfg["thresholds"] if label not in self.cfg["labels"])
+        if unknown:
+            message = Warnings.BW09.format(unknown=unknown, name=self.name, labels=", ".join(self.labels))
+            warnings.warn(message, stacklevel=2)
         from .types import BinderInput
 
         self.model.initialize(X=BinderInput(sample, list(self.label_data.values())))
@@ -258,16 +273,16 @@ class BinderNER(TrainablePipe):
         """Find the spans of some docs, without changing them.
 
         docs (Iterable[Doc]): The docs.
-        RETURNS (list[Candidates]): The spans of each doc that beat the threshold, in document order.
+        RETURNS (list[Candidates]): The spans of each doc that beat their label's threshold, in document order.
         RAISES (ValueError): If the component was not initialized.
         """
-        from .decoding import Candidates, in_order, logit, once, to_tokens
+        from .decoding import Candidates, in_order, once, to_tokens
+        from .scores import margin_limits
         from .types import BinderInput, Search
 
         docs = list(docs)
         self._require_initialized()
-        threshold = float(self.cfg["threshold"])
-        search = Search(logit(threshold), bool(self.cfg["joint_inference"]), MAX_SPANS_PER_WORD)
+        search = Search(margin_limits(self.cfg, self.labels), bool(self.cfg["joint_inference"]), MAX_SPANS_PER_WORD)
         output = self.model.predict(BinderInput(docs, list(self.label_data.values()), search))
         union = self.cfg.get("window_merge") == "union"
         parts = []
@@ -276,7 +291,8 @@ class BinderNER(TrainablePipe):
             parts.append(to_tokens(output.windows, found, all_windows=union))
             n_dropped += found.n_dropped
         if n_dropped:
-            message = Warnings.BW04.format(n=n_dropped, threshold=threshold, cap=MAX_SPANS_PER_WORD, name=self.name)
+            least = min([self.cfg["threshold"], *self.cfg["thresholds"].values()])
+            message = Warnings.BW04.format(n=n_dropped, threshold=least, cap=MAX_SPANS_PER_WORD, name=self.name)
             self._warn_once("BW04", message)
         rank = numpy.argsort(numpy.argsort(numpy.array(self.labels)))
         found = in_order(Candidates.concatenate(parts), rank)
@@ -291,23 +307,26 @@ class BinderNER(TrainablePipe):
         docs (Iterable[Doc]): The docs.
         candidates (list[Candidates]): What `predict` gave.
         """
-        from .decoding import logit, without_overlap
+        from .decoding import over_limits, without_overlap
+        from .scores import margin_limits
 
         labels = self.labels
+        limits = margin_limits(self.cfg, labels)
         for doc, found in zip(docs, candidates, strict=True):
-            found = found[found.margin > logit(float(self.cfg["threshold"]))]
-            if not self.cfg["allow_overlap"]:
-                found = without_overlap(found)
+            found = over_limits(found, limits, allow_overlap=self.cfg["allow_overlap"])
             doc.spans[self.key] = self._group(doc, found, labels)
             if self.cfg["annotate_ents"]:
                 doc.set_ents(list(self._group(doc, without_overlap(found), labels)))
 
     def _group(self, doc: Doc, found: Any, labels: tuple[str, ...]) -> SpanGroup:
+        from .scores import published_scores
+
         spans = [
             Span(doc, start, end, label=labels[label])
             for start, end, label in zip(found.start.tolist(), found.end.tolist(), found.label.tolist(), strict=True)
         ]
-        return SpanGroup(doc, name=self.key, spans=spans, attrs={"scores": found.scores})
+        scores = published_scores(found.margin, self.cfg["calibration"])
+        return SpanGroup(doc, name=self.key, spans=spans, attrs={"scores": scores})
 
     def update(
         self,
@@ -336,6 +355,8 @@ class BinderNER(TrainablePipe):
         if not any(len(example.predicted) for example in examples):
             return losses
         self._require_initialized()
+        if self.cfg["calibration"] is not None:
+            self._warn_once("BW08", Warnings.BW08.format(name=self.name))
         set_dropout_rate(self.model, drop)
         gold = [self._aligned_gold(example) for example in examples]
         descriptions = list(self.label_data.values())

@@ -132,12 +132,12 @@ class FoundSpans:
 class Search:
     """What to look for at inference.
 
-    least (float): What a span's logit has to exceed its threshold by.
+    least (float / Floats1d): What a span's logit has to exceed its threshold by, for all types or one a type (K,).
     joint (bool): Whether the logits of its start and end have to, too.
     max_spans_per_word (int): The most spans to keep, a word.
     """
 
-    least: float = 0.0
+    least: float | Floats1d = 0.0
     joint: bool = False
     max_spans_per_word: int = 4
 

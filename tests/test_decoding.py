@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_binder.decoding import Candidates, in_order, logit, once, to_tokens, without_overlap
+from spacy_binder.decoding import Candidates, in_order, once, over_limits, to_tokens, without_overlap
+from spacy_binder.scores import logit
 from spacy_binder.types import FoundSpans
 from spacy_binder.windows import Windows, Wordpieces, make_windows
 
@@ -81,13 +82,6 @@ def test_to_tokens() -> None:
     assert len(expected) < len(margins)
 
 
-def test_scores_are_probabilities() -> None:
-    """A span as good as [CLS] has 0.5."""
-    candidates = candidates_of([(0, 0, 1, 0, 0.0), (0, 0, 1, 1, 2.0)])
-    assert candidates.scores.tolist() == pytest.approx([0.5, 1 / (1 + numpy.exp(-2))])
-    assert candidates.scores.dtype == numpy.float32
-
-
 @pytest.mark.parametrize("probability", [0.0, 1e-12, 0.3, 0.5, 0.999, 1.0])
 def test_logit(probability: float) -> None:
     """The inverse of the sigmoid, its borders included."""
@@ -134,12 +128,25 @@ def test_without_overlap(rows: list[tuple[int, int, int, int, float]]) -> None:
     assert rows_of(without_overlap(candidates)) == [spans[i] for i in sorted(kept)]
 
 
+@settings(max_examples=100, deadline=None, database=None)
+@given(st.lists(SPAN, max_size=12), st.lists(st.floats(-3, 3, width=32), min_size=4, max_size=4))
+def test_over_limits(rows: list[tuple[int, int, int, int, float]], limits: list[float]) -> None:
+    """Each type by its own limit, and only what beats it may push out what overlaps."""
+    candidates = candidates_of(rows)
+    beating = [row for row in rows_of(candidates) if row[4] > limits[row[3]]]
+    of_type = numpy.array(limits, dtype="float32")
+    assert rows_of(over_limits(candidates, of_type, allow_overlap=True)) == beating
+    flat = over_limits(candidates, of_type, allow_overlap=False)
+    kept = candidates_of([(doc, start, end - start, label, margin) for doc, start, end, label, margin in beating])
+    assert rows_of(flat) == rows_of(without_overlap(kept))
+
+
 def test_concatenate() -> None:
     """Parts one after the other; none at all are no spans."""
     parts = [candidates_of([(0, 1, 2, 0, 0.5)]), candidates_of([]), candidates_of([(1, 0, 1, 1, -0.5)])]
     assert rows_of(Candidates.concatenate(parts)) == [(0, 1, 3, 0, 0.5), (1, 0, 1, 1, -0.5)]
     assert len(Candidates.concatenate([])) == 0
-    assert Candidates.concatenate([]).scores.dtype == numpy.float32
+    assert Candidates.concatenate([]).margin.dtype == numpy.float32
 
 
 def test_union_over_windows() -> None:
@@ -162,3 +169,4 @@ def test_every_window_may_judge() -> None:
     found = FoundSpans(rows, numpy.array(cells), numpy.zeros(len(cells), dtype="float32"), 0)
     assert len(to_tokens(windows, found, all_windows=True)) == len(cells)
     assert len(to_tokens(windows, found)) < len(cells)
+    assert Candidates.concatenate([]).margin.dtype == numpy.float32

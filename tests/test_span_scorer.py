@@ -163,6 +163,27 @@ def test_search_finds_what_a_loop_finds(
     assert bool(expected) or least > 0
 
 
+@pytest.mark.parametrize("types_at_once", [1024, 2])
+@pytest.mark.parametrize("joint", [False, True])
+def test_each_type_has_its_own_limit(joint: bool, types_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A type's spans are those that it has alone, whatever the limits of the others."""
+    monkeypatch.setattr(span_scorer_module, "TYPES_AT_ONCE", types_at_once)
+    module = make_module(max_span_length=4, width_embedding_size=5).eval()
+    (vectors, first, last, types), n_words = make_input(7), torch.tensor([7, 4])
+    limits = torch.linspace(-1.0, 0.2, len(types))
+    with torch.inference_mode():
+        cells, margins, _ = module.search(vectors, first, last, n_words, types, least=limits, joint=joint, most=10**6)
+        expected = {}
+        for k, limit in enumerate(limits.tolist()):
+            alone, alone_margins, _ = module.search(
+                vectors, first, last, n_words, types[k : k + 1], least=limit, joint=joint, most=10**6
+            )
+            assert k > 0 or len(alone)
+            for (window, word, width, _), margin in zip(alone.tolist(), alone_margins.tolist(), strict=True):
+                expected[window, word, width, k] = margin
+    assert dict(zip(map(tuple, cells.tolist()), margins.tolist(), strict=True)) == pytest.approx(expected, abs=1e-5)
+
+
 @pytest.mark.parametrize("most", [0, 1, 5])
 def test_search_keeps_the_best(most: int) -> None:
     """No more spans than asked for, and the count says how many there were."""

@@ -3,6 +3,7 @@
 from spacy.cli._util import app
 from typer import Typer
 
+from .calibrate import calibrate_cli
 from .convert import convert_cli
 from .optimize import optimize_cli
 
@@ -15,5 +16,6 @@ def binder() -> None:
     """Commands of spacy-binder."""
 
 
+binder_cli.command("calibrate")(calibrate_cli)
 binder_cli.command("optimize")(optimize_cli)
 binder_cli.command("convert")(convert_cli)

@@ -66,9 +66,10 @@ def forward(model: Model, X: ScorerInT, is_train: bool) -> tuple[SpanScores | Fo
     if not is_train:
         n_words = torch.from_numpy(encoded.batch.n_words).to(device)
         most = search.max_spans_per_word * int(encoded.batch.n_words.sum())
+        least = torch.as_tensor(search.least, dtype=torch.float32, device=device)
         with torch.inference_mode():
             cells, margin, n_seen = module.search(
-                encoded.vectors.float(), first, last, n_words, types, least=search.least, joint=search.joint, most=most
+                encoded.vectors.float(), first, last, n_words, types, least=least, joint=search.joint, most=most
             )
         found = FoundSpans(encoded.rows, cells.cpu().numpy(), margin.cpu().numpy(), n_seen - len(cells))
         return found, lambda _: []

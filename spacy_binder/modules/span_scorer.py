@@ -94,7 +94,7 @@ class SpanScorerModule(nn.Module):
         n_words: Tensor,
         types: Tensor,
         *,
-        least: float,
+        least: float | Tensor,
         joint: bool,
         most: int,
     ) -> tuple[Tensor, Tensor, int]:
@@ -105,30 +105,32 @@ class SpanScorerModule(nn.Module):
 
         vectors, first, last, types (Tensor): As for `forward`.
         n_words (Tensor): Words of each window. *Shape:* (B,).
-        least (float): What a span's logit has to exceed that of [CLS] by.
+        least (float / Tensor): What a span's logit has to exceed that of [CLS] by, for all types or one a type.
+            *Shape:* () or (K,).
         joint (bool): Whether the logits of its start and its end have to, too.
         most (int): The most spans to keep: the best ones.
         RETURNS (tuple): Window, first word, width - 1 and type of each span (n, 4), its logit less that of
             [CLS] (n,), and how many there were before the best were kept.
         """
         at_first, at_last = _at_words(vectors, first), _at_words(vectors, last)
+        limits = torch.as_tensor(least, dtype=torch.float32, device=vectors.device).expand(len(types))
         found = _Found(most, vectors.device)
         for start in range(0, len(types), TYPES_AT_ONCE):
-            chunk = types[start : start + TYPES_AT_ONCE]
+            chunk, limit = (of_type[start : start + TYPES_AT_ONCE] for of_type in (types, limits))
             starts = ends = None
             if joint:
                 starts = self._words(at_first, chunk, self.start, self.type_start, self.start_scale)
                 ends = self._words(at_last, chunk, self.end, self.type_end, self.end_scale)
-                starts, ends = (logits[:, 1:] - logits[:, :1] > least for logits in (starts, ends))
+                starts, ends = (logits[:, 1:] - logits[:, :1] > limit for logits in (starts, ends))
             parts = self._parts(at_first, at_last, chunk)
-            self._search_types(parts, n_words, least, starts, ends, start, found)
+            self._search_types(parts, n_words, limit, starts, ends, start, found)
         return found.cells, found.margins, found.n_seen
 
     @staticmethod
     def _search_types(
         parts: _Parts,
         n_words: Tensor,
-        least: float,
+        limit: Tensor,
         starts: Tensor | None,
         ends: Tensor | None,
         first_type: int,
@@ -145,7 +147,7 @@ class SpanScorerModule(nn.Module):
         high = norm.masked_fill(~exists, 0.0).amax(2)[..., None]
         low = norm.masked_fill(~exists, torch.inf).amin(2)[..., None]
         # The slack is for rounding, which differs between the bound and the logit.
-        alive = best * torch.where(best > 0, high, low) > parts.threshold[:, None] + least - 1e-3
+        alive = best * torch.where(best > 0, high, low) > parts.threshold[:, None] + limit - 1e-3
         alive &= is_word[..., None]
         if starts is not None:
             alive &= starts
@@ -155,7 +157,7 @@ class SpanScorerModule(nn.Module):
             similarity = parts.first[window, word, label][:, None] + last[window[:, None], end, label[:, None]]
             similarity = similarity + parts.width.T[label]
             margins = similarity * norm[window, word] - parts.threshold[window, label][:, None]
-            beats = (margins > least) & exists[window, word]
+            beats = (margins > limit[label][:, None]) & exists[window, word]
             if ends is not None:
                 beats &= ends[window[:, None], end, label[:, None]]
             pair, width = beats.nonzero().unbind(1)

@@ -204,3 +204,23 @@ def test_binder_optimize_saves_nothing_that_loses_too_much(trained: tuple[Path, 
     assert result.returncode == 1
     assert "Nothing saved" in result.stdout
     assert not (tmp_path / "fast").exists()
+
+
+def test_binder_calibrate(trained: tuple[Path, Path], texts: list[str], tmp_path: Path) -> None:
+    nlp = spacy.load(trained[0])
+    for name, documents in (("dev", ["news-02", "science-02"]), ("held_out", ["news-03"])):
+        examples = demo_examples(nlp, documents, max_sentences=6)
+        DocBin(docs=[example.reference for example in examples]).to_disk(tmp_path / f"{name}.spacy")
+    options = ["--held-out", tmp_path / "held_out.spacy", "--thresholds", "--min-gold", 5]
+    printed = run_spacy(
+        "binder", "calibrate", trained[0], tmp_path / "dev.spacy", "-o", tmp_path / "calibrated", *options
+    )
+    for word in ("ECE", "before", "calibrated", "thresholds", "held_out.spacy", "Saved the calibrated pipeline"):
+        assert word in printed
+    calibrated = spacy.load(tmp_path / "calibrated")
+    cfg = calibrated.get_pipe("binder_ner").cfg
+    assert cfg["calibration"].keys() == {"scale", "bias"}
+    assert cfg["thresholds"].keys() <= {"DATE", "GPE", "PER", "LOC", "FAC", "ORG", "VEH", "WORK"}
+    for doc in calibrated.pipe(texts):
+        thresholds = [cfg["thresholds"].get(span.label_, cfg["threshold"]) for span in doc.spans["sc"]]
+        assert (doc.spans["sc"].attrs["scores"] > thresholds).all()
