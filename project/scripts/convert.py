@@ -15,6 +15,7 @@ from spacy_binder.corpora.docbins import HEADER, write_docbins
 from spacy_binder.corpora.genia import read_genia
 from spacy_binder.corpora.inline import read_inline
 from spacy_binder.corpora.litbank import read_litbank
+from spacy_binder.corpora.problems import HEADER as PROBLEMS_HEADER
 from spacy_binder.corpora.problems import Problems
 
 
@@ -70,8 +71,7 @@ def main(dataset: str, assets: Path, settings: Path, output: Path) -> None:
     copyfile(settings / "labels.json", output / "labels.json")
     msg.table(rows, header=("Part", *HEADER), divider=True, aligns=("l", *"r" * len(HEADER)))
     if problems.counts:
-        header = ("Not taken over as it is", "Number", "The first ones")
-        msg.table(problems.rows(), header=header, divider=True, aligns=("l", "r", "l"), max_col=100)
+        msg.table(problems.rows(), header=PROBLEMS_HEADER, divider=True, aligns=("l", "r", "l", "l"), max_col=100)
 
 
 if __name__ == "__main__":

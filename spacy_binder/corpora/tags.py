@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from .spans import Annotation
@@ -24,6 +25,8 @@ class Tag(NamedTuple):
     label: str
 
 
+# A corpus has few tags, and each of its tokens one.
+@lru_cache(maxsize=1024)
 def parse_tag(tag: str, label: str = "") -> Tag | None:
     """Take a tag apart.
 

@@ -34,7 +34,8 @@ def test_problems_are_counted_and_the_first_kept() -> None:
     assert problems.counts == {"misaligned": 4, "empty": 1}
     assert problems.first["misaligned"] == [Problem("misaligned", PATH, 1, "a"), Problem("misaligned", PATH, 2, "aa")]
     assert [len(problem.text) for problem in problems.first["empty"]] == [60]
-    assert problems.rows()[0] == ("misaligned", "4", "'a' (x.txt, line 1); 'aa' (x.txt, line 2)")
+    first = "'a' (x.txt, line 1); 'aa' (x.txt, line 2)"
+    assert problems.rows()[0] == ("misaligned", "4", "begins or ends inside a token, and is left out", first)
     with pytest.warns(UserWarning, match=r"BW10\] 5 annotation\(s\) under x.txt .*misaligned 4, empty 1\. .*line 2"):
         problems.warn(PATH)
 
