@@ -1,4 +1,4 @@
-"""Cutting training documents into chunks, so that a batch mixes passages of many documents."""
+"""Cutting training documents into passages, so that a batch mixes those of many documents."""
 
 from __future__ import annotations
 
@@ -24,24 +24,74 @@ def make_chunk_docs(max_tokens: int) -> Callable[[Language, Example], Iterator[E
         raise ValueError(Errors.B007.format(setting="max_tokens", least=1, value=max_tokens))
 
     def chunk_docs(nlp: Language, example: Example) -> Iterator[Example]:
-        reference = example.reference
-        if len(reference) <= max_tokens:
+        if len(example.reference) <= max_tokens:
             yield example
             return
-        same_tokens = [token.text for token in example.predicted] == [token.text for token in reference]
-        crossed = 0
-        for start, end in chunk_borders(reference, max_tokens):
-            chunk, n_crossing = _chunk(reference, start, end)
-            crossed += n_crossing
-            if same_tokens:
-                words, spaces = [token.text for token in chunk], [bool(token.whitespace_) for token in chunk]
-                yield Example(Doc(nlp.vocab, words=words, spaces=spaces), chunk)
-            else:
-                yield Example(nlp.make_doc(chunk.text), chunk)
-        if crossed:
-            warnings.warn(Warnings.BW06.format(n=crossed, size=max_tokens), stacklevel=2)
+        n_crossing = 0
+        borders = chunk_borders(example.reference, max_tokens)
+        for passage, crossing in _passages(nlp, example, borders):
+            n_crossing += crossing
+            yield passage
+        if n_crossing:
+            warnings.warn(Warnings.BW06.format(n=n_crossing, size=max_tokens), stacklevel=2)
 
     return chunk_docs
+
+
+def make_cut_windows(
+    name: str, window: int = 128, stride: int = 16, skip_without_spans: bool = True
+) -> Callable[[Language, Example], Iterator[Example]]:
+    """An augmenter that cuts examples into the windows of the published code (`spacy_binder.cut_windows.v1`).
+
+    Windows run over sentence borders and overlap. A gold span that a window's border cuts is none there, and
+    whole in the next one if the overlap is long enough.
+
+    name (str): The text encoder: a folder, or the name of a model on the Hugging Face hub. Its tokenizer counts.
+    window (int): Wordpieces of a window, special ones included, as the text encoder has it.
+    stride (int): Overlap in wordpieces.
+    skip_without_spans (bool): Whether windows without a gold span are left out.
+    RETURNS (Callable): Takes the pipeline and an example, yields its windows.
+    RAISES (ValueError): If the stride leaves no progress.
+    """
+    # Here, since every `spacy.blank()` imports the module of a registered function and transformers takes seconds.
+    from transformers import AutoTokenizer
+
+    from .util import find_encoder
+    from .windows import cut, special_wordpieces, tokenize
+
+    tokenizer = AutoTokenizer.from_pretrained(find_encoder(name)[0])
+    n_special = sum(map(len, special_wordpieces(tokenizer)))
+    capacity = window - n_special
+    if not 0 <= stride < capacity:
+        message = Errors.B008.format(
+            window=window, special=n_special, capacity=capacity, stride=stride, most=capacity - 1
+        )
+        raise ValueError(message)
+
+    def cut_windows(nlp: Language, example: Example) -> Iterator[Example]:
+        wordpieces = tokenize([example.reference], tokenizer, capacity=capacity)
+        whole = numpy.zeros(len(wordpieces.token), dtype="int64")
+        borders = []
+        for start, end in cut(wordpieces.word_start, whole, capacity=capacity, stride=stride):
+            borders.append((int(wordpieces.token[start]), int(wordpieces.token[end - 1]) + 1))
+        for passage, _ in _passages(nlp, example, borders):
+            if not skip_without_spans or any(passage.reference.spans.values()):
+                yield passage
+
+    return cut_windows
+
+
+def _passages(nlp: Language, example: Example, borders: list[tuple[int, int]]) -> Iterator[tuple[Example, int]]:
+    """YIELDS (tuple): The example between each pair of borders, and how many gold spans cross its end."""
+    reference = example.reference
+    same_tokens = [token.text for token in example.predicted] == [token.text for token in reference]
+    for start, end in borders:
+        chunk, n_crossing = _chunk(reference, start, end)
+        if same_tokens:
+            words, spaces = [token.text for token in chunk], [bool(token.whitespace_) for token in chunk]
+            yield Example(Doc(nlp.vocab, words=words, spaces=spaces), chunk), n_crossing
+        else:
+            yield Example(nlp.make_doc(chunk.text), chunk), n_crossing
 
 
 def chunk_borders(doc: Doc, max_tokens: int) -> list[tuple[int, int]]:

@@ -59,11 +59,12 @@ def logit(probability: float) -> float:
         return float(numpy.log(probability) - numpy.log1p(-probability))
 
 
-def to_tokens(windows: Windows, found: FoundSpans) -> Candidates:
+def to_tokens(windows: Windows, found: FoundSpans, *, all_windows: bool = False) -> Candidates:
     """Turn the spans that one pass found into spans of tokens, those alone that are this pass's to judge.
 
     windows (Windows): All windows.
     found (FoundSpans): What the pass found.
+    all_windows (bool): Whether every window judges; then a span may come from several passes.
     RETURNS (Candidates): The spans.
     """
     row, word, width, label = found.cells.T
@@ -71,6 +72,8 @@ def to_tokens(windows: Windows, found: FoundSpans) -> Candidates:
     first = windows.word_start[window] + word
     start, end = windows.token[first], windows.token[first + width] + 1
     candidates = Candidates(windows.doc[window], start, end, label, found.margin)
+    if all_windows:
+        return candidates
     return candidates[best_window(windows, window, start, end)]
 
 
@@ -83,6 +86,21 @@ def in_order(candidates: Candidates, label_rank: Ints1d) -> Candidates:
     """
     order = numpy.lexsort((label_rank[candidates.label], -candidates.end, candidates.start, candidates.doc))
     return candidates[order]
+
+
+def once(candidates: Candidates) -> Candidates:
+    """Keep a span that several windows found once, by the best of its margins (the union over windows).
+
+    candidates (Candidates): The spans, in order, so that equal ones stand together.
+    RETURNS (Candidates): Those kept, in order.
+    """
+    columns = numpy.stack([candidates.doc, candidates.start, candidates.end, candidates.label])
+    is_new = numpy.ones(len(candidates), dtype=bool)
+    is_new[1:] = (columns[:, 1:] != columns[:, :-1]).any(0)
+    kept = candidates[is_new]
+    if len(kept):
+        kept.margin = numpy.maximum.reduceat(candidates.margin, numpy.flatnonzero(is_new))
+    return kept
 
 
 def without_overlap(candidates: Candidates) -> Candidates:

@@ -21,6 +21,7 @@ from .errors import Errors, Warnings
 
 # At a threshold near 0 every span of every type is a prediction: no more than this many a word are kept.
 MAX_SPANS_PER_WORD = 4
+WINDOW_MERGES = ("best_context", "union")
 
 
 @Language.factory(
@@ -33,6 +34,7 @@ MAX_SPANS_PER_WORD = 4
         "allow_overlap": True,
         "joint_inference": False,
         "annotate_ents": False,
+        "window_merge": "best_context",
         "loss_weights": DEFAULT_LOSS_WEIGHTS,
         "scorer": {"@scorers": "spacy_binder.binder_scorer.v1"},
     },
@@ -53,6 +55,7 @@ def make_binder_ner(
     allow_overlap: bool,
     joint_inference: bool,
     annotate_ents: bool,
+    window_merge: str,
     loss_weights: dict[str, float],
     scorer: Optional[Callable],
 ) -> "BinderNER":
@@ -64,6 +67,8 @@ def make_binder_ner(
     allow_overlap (bool): Whether spans may nest and overlap. If not, the best-scoring ones are kept.
     joint_inference (bool): Whether a span's start and end have to beat their thresholds too.
     annotate_ents (bool): Whether the best spans that don't overlap also go to doc.ents.
+    window_merge (str): Who judges a span that several windows see: best_context (the window that gives it the
+        most context) or union (any of them, as in the published code).
     loss_weights (dict): Weights of the loss: start, end and span; gold and threshold terms.
     scorer (Callable, optional): The scoring method.
     RETURNS (BinderNER): The component.
@@ -77,6 +82,7 @@ def make_binder_ner(
         allow_overlap=allow_overlap,
         joint_inference=joint_inference,
         annotate_ents=annotate_ents,
+        window_merge=window_merge,
         loss_weights=loss_weights,
         scorer=scorer,
     )
@@ -96,13 +102,15 @@ class BinderNER(TrainablePipe):
         allow_overlap: bool = True,
         joint_inference: bool = False,
         annotate_ents: bool = False,
+        window_merge: str = "best_context",
         loss_weights: Optional[dict[str, float]] = None,
         scorer: Optional[Callable] = None,
     ) -> None:
         """Initialize the component; see `make_binder_ner` for the arguments.
 
         vocab (Vocab): The shared vocabulary.
-        RAISES (ValueError): If the threshold is not between 0 and 1, or a weight's name is unknown.
+        RAISES (ValueError): If the threshold is not between 0 and 1, or the name of a weight or of a way to merge
+            windows is unknown.
         """
         if not 0 <= threshold <= 1:
             raise ValueError(Errors.B006.format(name=name, value=threshold))
@@ -110,6 +118,9 @@ class BinderNER(TrainablePipe):
             if weight not in DEFAULT_LOSS_WEIGHTS:
                 known = ", ".join(DEFAULT_LOSS_WEIGHTS)
                 raise ValueError(Errors.B016.format(kind="loss weight", name=weight, known=known))
+        if window_merge not in WINDOW_MERGES:
+            known = ", ".join(WINDOW_MERGES)
+            raise ValueError(Errors.B016.format(kind="window_merge", name=window_merge, known=known))
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -124,6 +135,7 @@ class BinderNER(TrainablePipe):
             "allow_overlap": allow_overlap,
             "joint_inference": joint_inference,
             "annotate_ents": annotate_ents,
+            "window_merge": window_merge,
         }
 
     @property
@@ -249,7 +261,7 @@ class BinderNER(TrainablePipe):
         RETURNS (list[Candidates]): The spans of each doc that beat the threshold, in document order.
         RAISES (ValueError): If the component was not initialized.
         """
-        from .decoding import Candidates, in_order, logit, to_tokens
+        from .decoding import Candidates, in_order, logit, once, to_tokens
         from .types import BinderInput, Search
 
         docs = list(docs)
@@ -257,16 +269,19 @@ class BinderNER(TrainablePipe):
         threshold = float(self.cfg["threshold"])
         search = Search(logit(threshold), bool(self.cfg["joint_inference"]), MAX_SPANS_PER_WORD)
         output = self.model.predict(BinderInput(docs, list(self.label_data.values()), search))
+        union = self.cfg.get("window_merge") == "union"
         parts = []
         n_dropped = 0
         for found in output.passes:
-            parts.append(to_tokens(output.windows, found))
+            parts.append(to_tokens(output.windows, found, all_windows=union))
             n_dropped += found.n_dropped
         if n_dropped:
             message = Warnings.BW04.format(n=n_dropped, threshold=threshold, cap=MAX_SPANS_PER_WORD, name=self.name)
             self._warn_once("BW04", message)
         rank = numpy.argsort(numpy.argsort(numpy.array(self.labels)))
         found = in_order(Candidates.concatenate(parts), rank)
+        if union:
+            found = once(found)
         borders = numpy.searchsorted(found.doc, numpy.arange(len(docs) + 1))
         return [found[borders[i] : borders[i + 1]] for i in range(len(docs))]
 

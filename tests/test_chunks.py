@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Corpus, Example
 from spacy.util import registry
 
-from spacy_binder.chunks import chunk_borders, make_chunk_docs
+from spacy_binder.chunks import chunk_borders, make_chunk_docs, make_cut_windows
 
 NLP = spacy.blank("en")
 
@@ -166,3 +167,54 @@ def test_chunks_have_at_least_a_token(max_tokens: int) -> None:
     """The message names the setting and its least value."""
     with pytest.raises(ValueError, match=r"B007.*`max_tokens` has to be at least 1"):
         make_chunk_docs(max_tokens)
+
+
+def test_windows_of_the_published_code(minilm: str) -> None:
+    """Windows of 8 wordpieces with an overlap of 2, over sentence borders; those without a span can be left out."""
+    words = [
+        "Anna",
+        "met",
+        "the",
+        "old",
+        "king",
+        "of",
+        "Norway",
+        "in",
+        "a",
+        "small",
+        "town",
+        ".",
+        "Then",
+        "she",
+        "sailed",
+        "home",
+        "with",
+        "her",
+        "father",
+        ".",
+    ]
+    doc = Doc(NLP.vocab, words=words, sent_starts=[i in (0, 12) for i in range(len(words))])
+    doc.spans["sc"] = [Span(doc, 0, 1, "PER"), Span(doc, 2, 7, "PER"), Span(doc, 6, 7, "GPE"), Span(doc, 17, 19, "PER")]
+    predicted = Doc(NLP.vocab, words=words)
+    cut = partial(make_cut_windows, minilm, window=8, stride=2)
+    every = list(cut(skip_without_spans=False)(NLP, Example(predicted, doc)))
+    texts = [eg.reference.text.strip() for eg in every]
+    assert texts == [
+        "Anna met the old king of",
+        "king of Norway in a small",
+        "a small town . Then she",
+        "Then she sailed home with her",
+        "with her father .",
+    ]
+    # The king's span is cut by both windows; her father's is whole in the last one alone.
+    assert [[s.text for s in eg.reference.spans["sc"]] for eg in every] == [
+        ["Anna"],
+        ["Norway"],
+        [],
+        [],
+        ["her father"],
+    ]
+    kept = list(cut()(NLP, Example(predicted, doc)))
+    assert [eg.reference.text.strip() for eg in kept] == [texts[0], texts[1], texts[4]]
+    with pytest.raises(ValueError, match=r"B008.*stride from 0 to 5"):
+        make_cut_windows(minilm, window=8, stride=6)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_binder.decoding import Candidates, in_order, logit, to_tokens, without_overlap
+from spacy_binder.decoding import Candidates, in_order, logit, once, to_tokens, without_overlap
 from spacy_binder.types import FoundSpans
 from spacy_binder.windows import Windows, Wordpieces, make_windows
 
@@ -139,3 +139,25 @@ def test_concatenate() -> None:
     assert rows_of(Candidates.concatenate(parts)) == [(0, 1, 3, 0, 0.5), (1, 0, 1, 1, -0.5)]
     assert len(Candidates.concatenate([])) == 0
     assert Candidates.concatenate([]).scores.dtype == numpy.float32
+
+
+def test_union_over_windows() -> None:
+    """A span that two windows found is kept once, with the better margin."""
+    found = candidates_of(
+        [(0, 0, 2, 1, 0.5), (0, 0, 2, 1, 1.5), (0, 0, 2, 2, 0.1), (1, 0, 2, 2, 0.2), (1, 0, 2, 2, -3)]
+    )
+    kept = once(found)
+    columns = (kept.doc, kept.start, kept.end, kept.label, kept.margin.round(2))
+    rows = list(zip(*(column.tolist() for column in columns), strict=True))
+    assert rows == [(0, 0, 2, 1, 1.5), (0, 0, 2, 2, pytest.approx(0.1)), (1, 0, 2, 2, pytest.approx(0.2))]
+    assert len(once(candidates_of([]))) == 0
+
+
+def test_every_window_may_judge() -> None:
+    """With `all_windows`, a span is proposed as often as windows hold it."""
+    windows = three_docs()
+    cells = all_cells(windows)
+    rows = numpy.arange(len(windows))
+    found = FoundSpans(rows, numpy.array(cells), numpy.zeros(len(cells), dtype="float32"), 0)
+    assert len(to_tokens(windows, found, all_windows=True)) == len(cells)
+    assert len(to_tokens(windows, found)) < len(cells)
