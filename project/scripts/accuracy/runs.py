@@ -61,7 +61,9 @@ class Runner:
             pacer = self._result(run.pacer)
             if pacer is None:
                 hint = f"Run {run.pacer} too, or say how long with --peer-seconds"
-                write_json({**run.identity(None, N_EVALUATIONS), "error": hint}, path)
+                # A result that is there is one of another time, but hours of work.
+                if self._result(run.name) is None:
+                    write_json({**run.identity(None, N_EVALUATIONS), "error": hint}, path)
                 self.console.print(f"{run.name}: [red]failed[/]. {hint}")
                 return
             max_seconds, n_evaluations = pacer["training_seconds"], len(pacer["evaluations"])
