@@ -1,21 +1,18 @@
 """Measure the pipeline's speed and memory as ratios to its bare encoder: tables, JSON and a figure."""
 
 import json
-import os
-import subprocess
 import sys
 from dataclasses import asdict, replace
-from datetime import datetime, timezone
 from importlib.util import find_spec
 from pathlib import Path
-from time import perf_counter
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from benchmarks.machine import machine
+from benchmarks.parts import choose, read_kept, run_part, write_json
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
-from speed.machine import machine
 from speed.plan import MODES, TRAINING, Part, Plan
 from speed.tables import Tables
 
@@ -23,42 +20,9 @@ from spacy_binder.util import find_encoder
 
 TASKS = Path(__file__).parent / "speed_tasks.py"
 GROUPS = ["ratio", "scores", "memory", "training", "labels", "sweeps", "long", "peers", "startup"]
-THREADS = ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"]
 
 # Tables are wide; where there is no terminal there is no width.
 console = Console(width=None if sys.stdout.isatty() else 140)
-
-
-def choose(given: str, known: list[str], option: str) -> list[str]:
-    """RETURNS (list[str]): The names of an option, which are separated by commas.
-
-    RAISES (typer.BadParameter): If one isn't known.
-    """
-    names = [name.strip() for name in given.split(",") if name.strip()]
-    for name in names:
-        if name not in known:
-            raise typer.BadParameter(f"'{name}' is none of {', '.join(known)}", param_hint=option)
-    return names
-
-
-def measure(part: Part) -> dict[str, Any]:
-    """RETURNS (dict): What a process of its own gives for a part: a result, or the end of what it complained of."""
-    command = [sys.executable, str(TASKS), part.task, json.dumps(part.settings), str(part.threads)]
-    env = {**os.environ, **dict.fromkeys(THREADS, str(part.threads))}
-    start = perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, env=env)
-    record = {**asdict(part), "date": datetime.now(timezone.utc).isoformat(timespec="seconds")}
-    record["wall_seconds"] = perf_counter() - start
-    if done.returncode:
-        return {**record, "error": f"Exit status {done.returncode}\n" + "\n".join(done.stderr.splitlines()[-15:])}
-    return {**record, "result": json.loads(done.stdout.splitlines()[-1])}
-
-
-def read_kept(part: Part, folder: Path) -> dict[str, Any] | None:
-    """RETURNS (dict): What was kept of a part, unless it was measured with other settings."""
-    path = folder / f"{part.name}.json"
-    record = json.loads(path.read_text(encoding="utf8")) if path.exists() else {}
-    return record if record.items() >= asdict(part).items() else None
 
 
 def measure_all(parts: list[Part], folder: Path, fresh: bool) -> None:
@@ -68,15 +32,16 @@ def measure_all(parts: list[Part], folder: Path, fresh: bool) -> None:
     folder (Path): Where results are kept.
     fresh (bool): Whether to measure all parts.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("Measuring", total=len(parts))
         for i, part in enumerate(parts, start=1):
             progress.update(bar, description=f"Measuring {part.name}")
-            kept = None if fresh else read_kept(part, folder)
+            path = folder / f"{part.name}.json"
+            kept = None if fresh else read_kept(asdict(part), path)
             if kept is None or "error" in kept:
-                record = measure(part)
-                (folder / f"{part.name}.json").write_text(json.dumps(record, indent=1), encoding="utf8")
+                arguments = [str(TASKS), part.task, json.dumps(part.settings), str(part.threads)]
+                record = run_part(asdict(part), arguments, part.threads)
+                write_json(record, path)
                 state = "[red]failed[/]" if "error" in record else "measured"
                 console.print(f"{i}/{len(parts)} {part.name}: {state} in {record['wall_seconds']:.0f} s")
                 if "error" in record:
@@ -95,12 +60,12 @@ def report(plan: Plan, folder: Path) -> int:
     """
     from speed.figure import draw
 
-    parts = {part.name: read_kept(part, folder / "parts") for part in plan.parts()}
+    parts = {part.name: read_kept(asdict(part), folder / "parts" / f"{part.name}.json") for part in plan.parts()}
     kept = {name: record for name, record in parts.items() if record}
     failed = {name: record["error"] for name, record in kept.items() if "error" in record}
     facts = machine()
     content = {"machine": facts, "plan": asdict(plan), "failed": list(failed), "parts": kept}
-    (folder / "speed.json").write_text(json.dumps(content, indent=1), encoding="utf8")
+    write_json(content, folder / "speed.json")
 
     tables = Tables(plan, kept, facts).all()
     for table in tables:

@@ -6,13 +6,26 @@ import typer
 from thinc.api import Config
 
 
-def main(base: Path, settings: Path, corpus: Path, output: Path) -> None:
-    """Merge SETTINGS into BASE, let its paths point to CORPUS, and write it to OUTPUT."""
-    config = Config().from_disk(base, interpolate=False)
-    config = config.merge(Config().from_disk(settings, interpolate=False))
+def dataset_config(base: Path, settings: Path) -> Config:
+    """RETURNS (Config): A general config with a dataset's settings over it. One without warm-up stays so."""
+    given = Config().from_disk(base, interpolate=False)
+    config = given.merge(Config().from_disk(settings, interpolate=False))
+    if given["training"]["optimizer"]["learn_rate"]["warmup_steps"] == 0:
+        config["training"]["optimizer"]["learn_rate"]["warmup_steps"] = 0
+    return config
+
+
+def set_paths(config: Config, corpus: Path) -> None:
+    """Let a config's paths point to a folder with the parts of a dataset and its labels."""
     config["paths"]["train"] = (corpus / "train.spacy").as_posix()
     config["paths"]["dev"] = (corpus / "dev.spacy").as_posix()
     config["paths"]["labels"] = (corpus / "labels.json").as_posix()
+
+
+def main(base: Path, settings: Path, corpus: Path, output: Path) -> None:
+    """Merge SETTINGS into BASE, let its paths point to CORPUS, and write it to OUTPUT."""
+    config = dataset_config(base, settings)
+    set_paths(config, corpus)
     config.to_disk(output, interpolate=False)
 
 

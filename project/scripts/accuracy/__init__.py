@@ -1,0 +1,1 @@
+"""What `benchmark_accuracy.py` and the processes that it starts are made of."""

@@ -1,0 +1,72 @@
+"""The config of a system on a dataset."""
+
+from pathlib import Path
+from typing import Any
+
+from configure import dataset_config
+from thinc.api import Config
+
+from .systems import PEERS, System
+
+PROJECT = Path(__file__).parents[2]
+READER = "benchmark.gold_tokens.v1"
+
+
+def find_base(name: str) -> Path:
+    """RETURNS (Path): A config of ours or of a peer, by name.
+
+    RAISES (ValueError): If there is none.
+    """
+    path = PROJECT / "peers" / f"{name}.cfg" if name in PEERS else PROJECT.parent / "configs" / f"{name}.cfg"
+    if not path.exists():
+        raise ValueError(f"There is no config '{name}'")
+    return path
+
+
+def make_config(system: System, settings: Path, encoder: str) -> Config:
+    """Make the config that a system is trained with. Paths and seed are still those of its base.
+
+    system (System): The system.
+    settings (Path): The dataset's settings. A peer ignores them, since it is the clock that stops it.
+    encoder (str): The text encoder's name, in place of the config's own; empty for that.
+    RETURNS (Config): The config, not interpolated.
+    RAISES (ValueError): If there is no such base, or nothing to override.
+    """
+    base = find_base(system.base)
+    peer = system.base in PEERS
+    config = Config().from_disk(base, interpolate=False) if peer else dataset_config(base, settings)
+    for key, value in system.overrides.items():
+        set_value(config, key, value)
+    if encoder:
+        set_encoder(config, encoder)
+    for part in ("train", "dev"):
+        reader = {"@readers": READER, "path": f"${{paths.{part}}}", "ents": "ner" in config["nlp"]["pipeline"]}
+        if part == "train" and config["corpora"][part].get("augmenter"):
+            reader["augmenter"] = config["corpora"][part]["augmenter"]
+        config["corpora"][part] = reader
+    return config
+
+
+def set_encoder(config: Config, name: str) -> None:
+    """Name another encoder wherever a config names one."""
+    if "transformer" in config["components"]:
+        config["components"]["transformer"]["model"]["name"] = name
+    else:
+        config["components"]["binder_ner"]["model"]["text_encoder"]["name"] = name
+    augmenter = config["corpora"]["train"].get("augmenter") or {}
+    if "name" in augmenter:
+        augmenter["name"] = name
+
+
+def set_value(config: Config, key: str, value: Any) -> None:
+    """Set a value, or a whole section, in a section that is there.
+
+    RAISES (ValueError): If that isn't there.
+    """
+    *sections, last = key.split(".")
+    inner: Any = config
+    for name in sections:
+        inner = inner.get(name) if isinstance(inner, dict) else None
+    if not sections or not isinstance(inner, dict):
+        raise ValueError(f"The config has no section '{'.'.join(sections)}' for '{key}'")
+    inner[last] = value

@@ -1,0 +1,1 @@
+"""What the benchmarks share: processes of their own, kept results, tables, and facts about the machine."""
