@@ -4,6 +4,7 @@ from spacy.cli._util import app
 from typer import Typer
 
 from .calibrate import calibrate_cli
+from .evaluate import evaluate_cli
 from .optimize import optimize_cli
 
 binder_cli = Typer(name="binder", help="Commands of spacy-binder", no_args_is_help=True)
@@ -16,4 +17,5 @@ def binder() -> None:
 
 
 binder_cli.command("calibrate")(calibrate_cli)
+binder_cli.command("evaluate")(evaluate_cli)
 binder_cli.command("optimize")(optimize_cli)
