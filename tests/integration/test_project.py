@@ -110,7 +110,8 @@ def test_report_command_prints_a_table_and_writes_a_page(project_copy: Path, tra
     nested = metrics["nesting"]["nested"]["r"]
     assert f"Recall of spans inside or around another: {100 * nested:.1f}" in printed
     page = (project_copy / "metrics" / "demo-binder.html").read_text(encoding="utf8")
-    assert page.count("<article") == 200
+    golds = DocBin().from_disk(project_copy / "corpus" / "demo" / "test.spacy").get_docs(spacy.blank("en").vocab)
+    assert page.count("<article") == min(sum(len(list(gold.sents)) for gold in golds), 200)
 
 
 def test_readme_is_that_of_the_project_file(tmp_path: Path) -> None:
