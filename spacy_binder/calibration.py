@@ -126,7 +126,7 @@ def judge(nlp: Language, name: str, examples: Sequence[Example], floor: float = 
     n_gold = numpy.zeros((len(examples), len(place)), dtype="int64")
     parts: list[Candidates] = []
     right: list[bool] = []
-    docs = _before(nlp, name, [_words(example.predicted) for example in examples])
+    docs = _before(nlp, name, [without_annotations(example.predicted) for example in examples])
     with changed(pipe, threshold=floor, thresholds={}):
         limits = margin_limits(pipe.cfg, pipe.labels)
         for batch in minibatch(zip(docs, examples, strict=True), nlp.batch_size):
@@ -276,7 +276,8 @@ def _f_score(right: Bools1d, n_gold: int) -> float:
     return 2 * int(right.sum()) / (len(right) + n_gold) if n_gold or len(right) else 0.0
 
 
-def _words(doc: Doc) -> Doc:
+def without_annotations(doc: Doc) -> Doc:
+    """RETURNS (Doc): A doc of the same tokens, and nothing else."""
     return Doc(doc.vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
 
 
@@ -323,7 +324,7 @@ def measure(nlp: Language, name: str, examples: Sequence[Example], path: Path, f
     assert isinstance(pipe, BinderNER)
     if not any(pipe.key in example.reference.spans for example in examples):
         raise ValueError(Errors.B028.format(path=path, key=pipe.key, name=name))
-    scores = nlp.evaluate([Example(_words(example.predicted), example.reference) for example in examples])
+    scores = nlp.evaluate([Example(without_annotations(example.predicted), example.reference) for example in examples])
     judged = judge(nlp, name, examples, floor)
     is_found = judged.margin > margin_limits(pipe.cfg, pipe.labels)[judged.label]
     return Measured(

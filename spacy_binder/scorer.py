@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Set
+from typing import Any, TypeVar
 
 from spacy.pipeline.spancat import spancat_score
 from spacy.scorer import PRFScore
@@ -13,6 +13,8 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from .errors import Warnings
+
+OffsetsT = TypeVar("OffsetsT", bound=tuple[int, int, str])
 
 
 def binder_score(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
@@ -70,9 +72,18 @@ def nested_spans(spans: Iterable[Span]) -> set[tuple[int, int, str]]:
     spans (Iterable[Span]): The spans.
     RETURNS (set): First character, end and label of each.
     """
-    ordered = sorted({_offsets(span) for span in spans}, key=lambda span: (span[0], -span[1]))
-    nested = set()
-    open_spans: list[tuple[int, int, str]] = []
+    return nested_offsets({_offsets(span) for span in spans})
+
+
+def nested_offsets(spans: Set[OffsetsT]) -> set[OffsetsT]:
+    """The same for first character, end and label of the spans.
+
+    spans (Set[tuple]): First character, end and label of each.
+    RETURNS (set[tuple]): Those that lie inside or hold another one of other extent.
+    """
+    ordered = sorted(spans, key=lambda span: (span[0], -span[1]))
+    nested: set[OffsetsT] = set()
+    open_spans: list[OffsetsT] = []
     for span in ordered:
         open_spans = [other for other in open_spans if other[1] > span[0]]
         for other in open_spans:

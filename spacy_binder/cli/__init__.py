@@ -5,6 +5,7 @@ from typer import Typer
 
 from .calibrate import calibrate_cli
 from .convert import convert_cli
+from .evaluate import evaluate_cli
 from .optimize import optimize_cli
 
 binder_cli = Typer(name="binder", help="Commands of spacy-binder", no_args_is_help=True)
@@ -17,5 +18,6 @@ def binder() -> None:
 
 
 binder_cli.command("calibrate")(calibrate_cli)
+binder_cli.command("evaluate")(evaluate_cli)
 binder_cli.command("optimize")(optimize_cli)
 binder_cli.command("convert")(convert_cli)

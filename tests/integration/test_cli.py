@@ -224,3 +224,31 @@ def test_binder_calibrate(trained: tuple[Path, Path], texts: list[str], tmp_path
     for doc in calibrated.pipe(texts):
         thresholds = [cfg["thresholds"].get(span.label_, cfg["threshold"]) for span in doc.spans["sc"]]
         assert (doc.spans["sc"].attrs["scores"] > thresholds).all()
+
+
+def test_binder_evaluate(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    model, train = trained
+    examples = demo_examples(spacy.blank("en"), ["news-01", "news-02"], max_sentences=6)
+    DocBin(docs=[example.reference for example in examples]).to_disk(tmp_path / "test.spacy")
+    out = tmp_path / "out"
+    options = ["--train", train, "--report", tmp_path / "page" / "page.html", "--sentences", 5]
+    printed = run_spacy("binder", "evaluate", model, tmp_path / "test.spacy", "-o", out, *options)
+    metrics = json.loads((out / "metrics.json").read_text(encoding="utf8"))
+    for word in ("PER", f"{100 * metrics['all']['f']:.1f}", "not seen in training", "Recall of spans inside or around"):
+        assert word in printed
+    lines = (out / "predictions.jsonl").read_text(encoding="utf8").splitlines()
+    n_right = 0
+    for line, example in zip(lines, examples, strict=True):
+        doc = json.loads(line)
+        assert doc["text"] == example.reference.text
+        keys = ("start", "end", "label")
+        gold = {tuple(span[key] for key in keys) for span in doc["gold"]}
+        assert gold == {(s.start_char, s.end_char, s.label_) for s in example.reference.spans["sc"]}
+        for span in doc["predicted"]:
+            assert span["text"] == doc["text"][span["start"] : span["end"]]
+            assert 0.5 < span["score"] <= 1
+            n_right += tuple(span[key] for key in keys) in gold
+    assert n_right == metrics["all"]["right"] > 0
+    page = (tmp_path / "page" / "page.html").read_text(encoding="utf8")
+    assert page.count("<article") == 5
+    assert not (out / "report.html").exists()

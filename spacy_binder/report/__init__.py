@@ -1,0 +1,5 @@
+"""A page about what a pipeline finds and misses, that needs nothing but a browser."""
+
+from .page import report_page
+
+__all__ = ["report_page"]
