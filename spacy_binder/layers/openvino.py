@@ -22,6 +22,8 @@ from .shim import EncoderShim
 ENGINES = ("torch", "openvino")
 # What OpenVINO may multiply in, and what it calls that.
 HINTS = {"float32": "f32", "bfloat16": "bf16"}
+# What was compiled in the process that this one is a fork of, and isn't needed any more.
+FROM_BEFORE_FORK: list[Any] = []
 
 
 def openvino_is_installed() -> bool:
@@ -54,8 +56,7 @@ def compiled(shim: EncoderShim, precision: str) -> CompiledEncoder:
     RAISES (ValueError): If OpenVINO can't compile it.
     RAISES (ImportError): If the package is missing.
     """
-    # Threads don't outlive a fork.
-    made_for = (precision, torch.get_num_threads(), os.getpid())
+    made_for = (precision, torch.get_num_threads())
     kept = shim.cache.get(CompiledEncoder)
     if kept is None or kept.made_for != made_for:
         check_openvino("int8" if shim.storage == "int8" else precision, next(shim.module.parameters()).device.type)
@@ -66,14 +67,15 @@ def compiled(shim: EncoderShim, precision: str) -> CompiledEncoder:
 class CompiledEncoder:
     """An encoder's forward pass for any number of windows of any length. It learns nothing."""
 
-    def __init__(self, module: nn.Module, made_for: tuple[str, int, int]) -> None:
+    def __init__(self, module: nn.Module, made_for: tuple[str, int]) -> None:
         """
         module (nn.Module): A Hugging Face encoder on the processor. It is left as it is.
-        made_for (tuple[str, int, int]): Precision, number of threads, and id of the process.
+        made_for (tuple[str, int]): Precision and number of threads.
         RAISES (ValueError): If OpenVINO can't compile it.
         """
         self.made_for = made_for
-        precision, n_threads, _ = made_for
+        self._process = os.getpid()
+        precision, n_threads = made_for
         with _quiet_import():
             import openvino
         try:
@@ -96,6 +98,11 @@ class CompiledEncoder:
         """
         mask = (numpy.arange(input_ids.shape[1]) < lengths[:, None]).astype("int64")
         return torch.from_numpy(self._compiled((input_ids, mask))[0])
+
+    def __del__(self) -> None:
+        # In a fork its threads are gone, and it would wait for them forever.
+        if hasattr(self, "_compiled") and os.getpid() != self._process:
+            FROM_BEFORE_FORK.append(self._compiled)
 
 
 @contextlib.contextmanager
