@@ -51,6 +51,10 @@ class ModuleShim(PyTorchShim):
         self._adam: TorchAdam | None = None
         self.cache: dict[Any, Any] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What is cached can be made again, and not all of it can be copied.
+        return {**self.__dict__, "cache": {}}
+
     @property
     def is_built(self) -> bool:
         """RETURNS (bool): Whether there is a module."""
@@ -311,6 +315,16 @@ class EncoderShim(ModuleShim):
         if msg["state"] is not None:
             self.module.load_state_dict(load_safetensors(msg["state"]))
         return self
+
+
+def embed(module: Any, input_ids: Tensor, shapes: Tensor) -> Tensor:
+    """Embed wordpieces and what their words look like.
+
+    module (PreTrainedModel): An encoder that was loaded with `word_shapes`.
+    input_ids, shapes (Tensor): *Shape:* (B, L).
+    RETURNS (Tensor): What its layers are given. *Shape:* (B, L, H).
+    """
+    return module.get_input_embeddings()(input_ids) + module.word_shapes(shapes)
 
 
 def _narrow(tensor: Tensor) -> Tensor:

@@ -6,22 +6,26 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Optional
 
 import numpy
 import torch
 from spacy.tokens import Doc
-from thinc.api import Model
+from thinc.api import Model, get_torch_default_device
 from torch import Tensor
 
 from ..errors import Errors, Warnings
 from ..types import EncodedText, EncodedWindows
 from ..windows import Windows, make_windows, special_wordpieces, tokenize
 from .memory import release_memory
-from .shim import EncoderShim
+from .openvino import check_openvino, compiled
+from .shim import EncoderShim, embed
 
 # Often enough for the heap not to grow much, seldom enough to cost nothing.
 PASSES_BETWEEN_RELEASES = 4
+
+# Padded wordpieces, shape (B, L), their lengths, shape (B,), and shapes of words, if any → vectors, shape (B, L, H).
+EncodeT = Callable[[numpy.ndarray, numpy.ndarray, Optional[numpy.ndarray]], Tensor]
 
 
 @dataclass
@@ -37,6 +41,7 @@ class TextEncoderSettings:
     inference_precision: str
     word_shapes: bool
     gradient_checkpointing: bool
+    inference_engine: str
     tokenizer_config: dict[str, Any] = field(default_factory=dict)
     transformer_config: dict[str, Any] = field(default_factory=dict)
 
@@ -46,8 +51,11 @@ def text_encoder(settings: TextEncoderSettings) -> Model[list[Doc], EncodedText]
 
     settings (TextEncoderSettings): How it works.
     RETURNS (Model): Reads docs, gives their windows and vectors.
-    RAISES (ValueError): If the stride leaves no progress.
+    RAISES (ValueError): If the stride leaves no progress, or the engine can't have the precision.
+    RAISES (ImportError): If the engine is missing.
     """
+    if settings.inference_engine == "openvino":
+        check_openvino(settings.inference_precision)
     if settings.stride < 0 or settings.stride > settings.window - 3:
         raise ValueError(_bad_stride(settings, n_special=2))
     return Model(
@@ -69,6 +77,8 @@ def _bad_stride(settings: TextEncoderSettings, n_special: int) -> str:
 def init(model: Model, X: Any = None, Y: Any = None, *, settings: TextEncoderSettings) -> None:
     """Load the encoder, unless there is one already."""
     shim = _shim(model)
+    if settings.inference_engine == "openvino":
+        check_openvino(settings.inference_precision, get_torch_default_device().type)
     if not shim.is_built:
         shim.load(
             settings.name,
@@ -127,26 +137,32 @@ def forward(
 def _passes(
     shim: EncoderShim, windows: Windows, is_train: bool, settings: TextEncoderSettings
 ) -> Iterator[EncodedWindows]:
-    module: Any = shim.module
+    run = _in_training(shim, settings) if is_train else _at_inference(shim, settings)
+    # The encoder knows whether it was trained with them; a config may have got the setting by default.
+    with_shapes = hasattr(shim.module, "word_shapes")
     pad_id = shim.tokenizer.pad_token_id or 0
-    mixed_precision = settings.mixed_precision
-    if is_train:
-        shim.require_trainable()
-    else:
-        module = shim.at_inference(settings.inference_precision)
-        mixed_precision |= settings.inference_precision == "bfloat16"
-    if is_train and settings.gradient_checkpointing and not module.is_gradient_checkpointing:
-        module.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     for i, rows in enumerate(windows.batches(settings.max_batch_wordpieces), start=1):
         if i % PASSES_BETWEEN_RELEASES == 0:
             release_memory()
         batch = windows.batch(rows, pad_id=pad_id)
-        # The encoder knows whether it was trained with them; a config may have got the setting by default.
-        shapes = batch.shapes if hasattr(module, "word_shapes") else None
-        vectors = encode(
-            module, batch.input_ids, batch.lengths, shapes, is_train=is_train, mixed_precision=mixed_precision
-        )
+        vectors = run(batch.input_ids, batch.lengths, batch.shapes if with_shapes else None)
         yield EncodedWindows(rows, batch, vectors, partial(_backprop, shim, vectors))
+
+
+def _in_training(shim: EncoderShim, settings: TextEncoderSettings) -> EncodeT:
+    shim.require_trainable()
+    module: Any = shim.module
+    if settings.gradient_checkpointing and not module.is_gradient_checkpointing:
+        module.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return partial(encode, module, is_train=True, mixed_precision=settings.mixed_precision)
+
+
+def _at_inference(shim: EncoderShim, settings: TextEncoderSettings) -> EncodeT:
+    in_bfloat16 = settings.mixed_precision or settings.inference_precision == "bfloat16"
+    if settings.inference_engine == "openvino":
+        return compiled(shim, "bfloat16" if in_bfloat16 else "float32")
+    module = shim.at_inference(settings.inference_precision)
+    return partial(encode, module, is_train=False, mixed_precision=in_bfloat16)
 
 
 def _backprop(shim: EncoderShim, vectors: Tensor, d_vectors: Tensor) -> None:
@@ -184,5 +200,5 @@ def encode(
         ids = torch.from_numpy(input_ids).to(device)
         if shapes is None:
             return module(input_ids=ids, attention_mask=mask).last_hidden_state
-        embedded = module.get_input_embeddings()(ids) + module.word_shapes(torch.from_numpy(shapes).to(device))
+        embedded = embed(module, ids, torch.from_numpy(shapes).to(device))
         return module(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
