@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -13,10 +14,11 @@ from spacy.training import Example
 from .errors import Errors, Warnings
 
 
-def make_chunk_docs(max_tokens: int) -> Callable[[Language, Example], Iterator[Example]]:
+def make_chunk_docs(max_tokens: int, random_start: bool = False) -> Callable[[Language, Example], Iterator[Example]]:
     """An augmenter for `spacy.Corpus.v1` that cuts examples at sentence starts (`spacy_binder.chunk_docs.v1`).
 
     max_tokens (int): The most tokens of a chunk. A longer sentence is cut where no gold span is crossed.
+    random_start (bool): Whether a doc's first chunk is of random length, so that borders fall elsewhere in each epoch.
     RETURNS (Callable): Takes the pipeline and an example, yields its chunks.
     RAISES (ValueError): If max_tokens is below 1.
     """
@@ -28,7 +30,8 @@ def make_chunk_docs(max_tokens: int) -> Callable[[Language, Example], Iterator[E
             yield example
             return
         n_crossing = 0
-        borders = chunk_borders(example.reference, max_tokens)
+        first = random.randint(1, max_tokens) if random_start else max_tokens
+        borders = chunk_borders(example.reference, max_tokens, first)
         for passage, crossing in _passages(nlp, example, borders):
             n_crossing += crossing
             yield passage
@@ -94,11 +97,12 @@ def _passages(nlp: Language, example: Example, borders: list[tuple[int, int]]) -
             yield Example(nlp.make_doc(chunk.text), chunk), n_crossing
 
 
-def chunk_borders(doc: Doc, max_tokens: int) -> list[tuple[int, int]]:
+def chunk_borders(doc: Doc, max_tokens: int, first: int = 0) -> list[tuple[int, int]]:
     """Cut a doc into runs of whole sentences, as many as fit.
 
     doc (Doc): The doc.
     max_tokens (int): The most tokens of a run.
+    first (int): The most of the first run; 0 for as many as of the others.
     RETURNS (list[tuple[int, int]]): First token and end of each run.
     """
     starts = numpy.array([token.is_sent_start is True for token in doc], dtype=bool)
@@ -109,7 +113,8 @@ def chunk_borders(doc: Doc, max_tokens: int) -> list[tuple[int, int]]:
     borders = []
     start = 0
     while start < len(doc):
-        end = min(start + max_tokens, len(doc))
+        most = max_tokens if start or not first else first
+        end = min(start + most, len(doc))
         if end < len(doc):
             sentence = start + 1 + numpy.flatnonzero(starts[start + 1 : end + 1])
             free = start + 1 + numpy.flatnonzero(~inside[start + 1 : end + 1])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Corpus, Example
-from spacy.util import registry
+from spacy.util import fix_random_seed, registry
 
 from spacy_binder.chunks import chunk_borders, make_chunk_docs, make_cut_windows
 
@@ -108,6 +108,19 @@ def test_borders_of_ten_tokens(sentences: list[int], spans: Spans, expected: lis
     """Four tokens a chunk."""
     with_sentences = make_doc(10, spans, sentences)
     assert chunk_borders(with_sentences, 4) == expected
+
+
+def test_borders_that_fall_elsewhere_each_time() -> None:
+    """With `random_start` only the first chunk is shorter; no token is lost, and the seed decides."""
+    doc = make_doc(20, sentences=range(20))
+    predicted = Doc(NLP.vocab, words=[t.text for t in doc])
+    cut = make_chunk_docs(6, random_start=True)
+    fix_random_seed(0)
+    lengths = [[len(eg.reference) for eg in cut(NLP, Example(predicted, doc))] for _ in range(50)]
+    assert all(sum(of_one) == 20 and set(of_one[1:-1]) == {6} for of_one in lengths)
+    assert {of_one[0] for of_one in lengths} == {1, 2, 3, 4, 5, 6}
+    fix_random_seed(0)
+    assert lengths[0] == [len(eg.reference) for eg in cut(NLP, Example(predicted, doc))]
 
 
 def test_a_short_example_stays_itself() -> None:
