@@ -78,6 +78,14 @@ class Errors:
     )
     B031 = "[B031] {path} holds no file that ends in {suffixes}."
     B032 = "[B032] There is no file or folder {path}."
+    B040 = (
+        "[B040] {path} has no {missing} beside it. A document of brat is a text in a file .txt and its annotations in "
+        "a file .ann of the same name; the latter may be empty."
+    )
+    B041 = (
+        "[B041] The label {label!r} of the span {text!r} can't be written in brat's format, where a label is one word. "
+        "Rename it first."
+    )
 
 
 class Warnings:

@@ -32,6 +32,22 @@ def source_files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
     return files
 
 
+def whole_text(path: Path) -> str:
+    """Read a file as it stands: line breaks and byte order mark count in offsets, and are kept.
+
+    path (Path): The file, in UTF-8.
+    RETURNS (str): Its text.
+    RAISES (ValueError): If the file is not in UTF-8.
+    """
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        message = Errors.B013.format(path=path, line=line, problem=str(error), expected="text in UTF-8")
+        raise ValueError(message) from None
+
+
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Read a file line by line.
 

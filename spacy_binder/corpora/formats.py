@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from .brat import read_brat
 from .inline import read_inline
 from .litbank import read_litbank
 from .source import Reader, corpus_factory
 
 FORMATS: dict[str, Reader] = {
+    "brat": read_brat,
     "inline": read_inline,
     "litbank": read_litbank,
 }
 
+make_brat_corpus = corpus_factory("make_brat_corpus", read_brat)
 make_inline_corpus = corpus_factory("make_inline_corpus", read_inline)
 make_litbank_corpus = corpus_factory("make_litbank_corpus", read_litbank)
