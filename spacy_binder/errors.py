@@ -86,6 +86,9 @@ class Errors:
         "[B041] The label {label!r} of the span {text!r} can't be written in brat's format, where a label is one word. "
         "Rename it first."
     )
+    B042 = "[B042] {path} has no file {missing} of the same name beside it. A document of ACE is a pair of them."
+    B043 = "[B043] {n} of the documents that {documents} lists are not under {path}, the first being: {first}."
+    B044 = "[B044] The document {name} is in {first} and in {second}. Name one of the folders, or remove one."
 
 
 class Warnings:
