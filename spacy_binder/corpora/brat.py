@@ -36,12 +36,13 @@ def read_brat(
     YIELDS (Doc): The documents, by name.
     RAISES (ValueError): If a file is missing, or not in the format.
     """
-    stems = {file.with_suffix("") for file in source_files(path, (TEXT, ANNOTATIONS))}
-    for stem in sorted(stems):
-        # Not with_suffix: a name may hold further dots.
-        text_path, annotations_path = (stem.with_name(stem.name + suffix) for suffix in (TEXT, ANNOTATIONS))
+    files = set(source_files(path, (TEXT, ANNOTATIONS)))
+    if path.is_file():
+        files.update(file for file in map(path.with_suffix, (TEXT, ANNOTATIONS)) if file.is_file())
+    for text_path in sorted({file.with_suffix(TEXT) for file in files}):
+        annotations_path = text_path.with_suffix(ANNOTATIONS)
         for file, other in ((text_path, annotations_path), (annotations_path, text_path)):
-            if not file.is_file():
+            if file not in files:
                 raise ValueError(Errors.B040.format(path=other, missing=file.name))
         text = whole_text(text_path)
         doc = nlp.make_doc(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,16 +21,13 @@ def source_files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise ValueError(Errors.B032.format(path=path))
-    files = [
-        file
-        for file in sorted(path.rglob("*"))
-        if file.name.endswith(suffixes)
-        and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(path).parts)
-    ]
+    files = []
+    for folder, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files += [Path(folder, name) for name in names if name.endswith(suffixes) and not name.startswith(".")]
     if not files:
         raise ValueError(Errors.B031.format(path=path, suffixes=" or ".join(suffixes)))
-    return files
+    return sorted(files)
 
 
 def whole_text(path: Path) -> str:
