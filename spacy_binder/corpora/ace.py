@@ -63,6 +63,8 @@ def read_ace(
     files = _find_files(path)
     names = list(files)
     if documents is not None:
+        if not Path(documents).is_file():
+            raise ValueError(Errors.B032.format(path=documents))
         listed = Path(documents).read_text(encoding="utf-8").split()
         missing = [name for name in listed if _key(name) not in files]
         if missing:

@@ -9,6 +9,7 @@ import spacy
 from ace_files import Entity, write, write_ace2004, write_ace2005
 from conftest import spans_of
 from spacy.tokens import Doc
+from spacy.util import registry
 
 from spacy_binder.corpora.ace import read_ace
 from spacy_binder.corpora.ace_sgml import OUTSIDE, read_sgml
@@ -94,7 +95,7 @@ def test_ace2005(tmp_path: Path) -> None:
 
 
 def test_ace_heads(tmp_path: Path) -> None:
-    """The heads instead of the extents; those that two mentions share are kept once."""
+    """The heads instead of the extents."""
     conversation, _ = read_ace(write_ace2005(tmp_path), NLP, problems=Problems(strict=True), mention="head")
     assert texts_of(conversation) == [
         ("LIND", "PER"),
@@ -167,6 +168,25 @@ def test_ace_documents(tmp_path: Path) -> None:
         list(read_ace(tmp_path, NLP, problems=Problems(), documents=documents))
 
 
+def test_ace_without_list_of_documents(tmp_path: Path) -> None:
+    """The message names the list."""
+    write_ace2004(tmp_path)
+    with pytest.raises(ValueError, match=r"B032\] There is no file or folder .*dev.txt"):
+        list(read_ace(tmp_path, NLP, problems=Problems(), documents=tmp_path / "dev.txt"))
+
+
+@pytest.mark.parametrize("name", ["ace2004", "ace2005"])
+def test_ace_in_a_config(tmp_path: Path, name: str) -> None:
+    """A config names the reader, with its options, and `spacy train` gets examples."""
+    {"ace2004": write_ace2004, "ace2005": write_ace2005}[name](tmp_path)
+    config = {"@readers": f"spacy_binder.{name}.v1", "path": str(tmp_path), "mention": "head", "headlines": True}
+    corpus = registry.resolve({"corpus": config})["corpus"]
+    examples = list(corpus(NLP))
+    assert [len(example.reference.spans["sc"]) for example in examples] == {"ace2004": [3, 13], "ace2005": [10, 5]}[
+        name
+    ]
+
+
 def test_ace_problems(tmp_path: Path) -> None:
     """What does not fit is counted; the rest is read."""
     text = "The mayor-elect of Riga met Ines Koh."
@@ -216,7 +236,7 @@ def test_ace_offsets(tmp_path: Path) -> None:
     path = tmp_path / "x.sgm"
     path.write_text("<DOC>\nx\n<TEXT>\nA<i>&lt;\nB &UR; 1 < 2\n\n &QUOT;C\n</TEXT>\ny", encoding="utf8")
     source = read_sgml(path)
-    assert source.text == 'A\n\n\n< B &UR; 1 < 2\n\n"C'.replace("\n\n\n", "\n\n")
+    assert source.text == 'A\n\n< B &UR; 1 < 2\n\n"C'
     counted = "\nx\n\nA&lt;\nB &UR; 1 < 2\n\n &QUOT;C\n\ny"
     assert len(source.positions) == len(counted)
     assert source.positions[:3] == [OUTSIDE] * 3 and source.positions[-2:] == [OUTSIDE] * 2

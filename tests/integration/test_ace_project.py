@@ -18,9 +18,9 @@ PROJECT = ROOT / "project"
 ENV = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 
 
-def run_corpus(project: Path, dataset: str) -> subprocess.CompletedProcess[str]:
-    """Run the project's corpus command."""
-    command = [sys.executable, "-m", "spacy", "project", "run", "corpus", ".", "--vars.dataset", dataset]
+def run(project: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run Python in the project's folder."""
+    command = [sys.executable, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=project, env=ENV)
 
 
@@ -45,7 +45,7 @@ def test_ace_corpus_command(project: Path, year: int) -> None:
     parts = {"train": [first, second], "dev": [second], "test": [first]}
     for part, names in parts.items():
         (assets / f"{part}.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf8")
-    result = run_corpus(project, dataset)
+    result = run(project, "-m", "spacy", "project", "run", "corpus", ".", "--vars.dataset", dataset)
     assert result.returncode == 0, result.stdout + result.stderr
     n_spans = {2004: {first: 12, second: 3}, 2005: {first: 9, second: 5}}[year]
     labels = json.loads((project / "corpus" / dataset / "labels.json").read_text(encoding="utf8"))
@@ -76,7 +76,7 @@ def test_ace_corpus_command_without_a_document(project: Path) -> None:
     assets = write_ace2005(project / "assets" / "ace2005")
     for part in ("train", "dev", "test"):
         (assets / f"{part}.txt").write_text("nw/adj/AFP_1\n", encoding="utf8")
-    result = run_corpus(project, "ace2005")
+    result = run(project, "scripts/convert.py", "ace2005", assets, "datasets/ace2005", "corpus/ace2005")
     assert result.returncode == 1
     assert "B043" in result.stdout and "AFP_1" in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
