@@ -11,9 +11,12 @@ from spacy.tokens import Doc
 from wasabi import msg
 
 from spacy_binder.corpora.ace import read_ace
+from spacy_binder.corpora.conll import read_conll
 from spacy_binder.corpora.docbins import HEADER, Counts, write_docbins
+from spacy_binder.corpora.genia import read_genia
 from spacy_binder.corpora.inline import read_inline
 from spacy_binder.corpora.litbank import read_litbank
+from spacy_binder.corpora.problems import HEADER as PROBLEMS_HEADER
 from spacy_binder.corpora.problems import Problems
 
 
@@ -33,11 +36,31 @@ def convert_ace(assets: Path, settings: Path, part: str, nlp: Language, problems
     yield from read_ace(assets, nlp, documents=assets / f"{part}.txt", problems=problems)
 
 
+def convert_genia(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
+    """YIELDS (Doc): The abstracts of one part of what is at hand of GENIA, by the split in SETTINGS."""
+    yield from read_genia(assets / "dev.jsonlines", nlp, names=settings / f"{part}.txt", problems=problems)
+
+
+def convert_ncbi(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
+    """YIELDS (Doc): One part of NCBI-disease, ten sentences a document."""
+    name = {"train": "train.tsv", "dev": "devel.tsv", "test": "test.tsv"}[part]
+    yield from read_conll(assets / name, nlp, problems=problems)
+
+
+def convert_wnut17(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
+    """YIELDS (Doc): One part of WNUT 2017, where posts have nothing to do with each other: each is a document."""
+    names = {"train": "wnut17train.conll", "dev": "emerging.dev.conll", "test": "emerging.test.annotated"}
+    yield from read_conll(assets / names[part], nlp, problems=problems, sentences_per_doc=1)
+
+
 CONVERTERS: dict[str, Callable[[Path, Path, str, Language, Problems], Iterator[Doc]]] = {
     "ace2004": convert_ace,
     "ace2005": convert_ace,
     "demo": convert_demo,
+    "genia": convert_genia,
     "litbank": convert_litbank,
+    "ncbi": convert_ncbi,
+    "wnut17": convert_wnut17,
 }
 PARTS = ("train", "dev", "test")
 # Sentences and mentions of the parts, as reported in the repository of Yan et al. 2023 ("An Embarrassingly Easy but
@@ -70,8 +93,7 @@ def main(dataset: str, assets: Path, settings: Path, output: Path) -> None:
     if dataset in REPORTED:
         show_reported(dataset, counts)
     if problems.counts:
-        header = ("Not taken over as it is", "Number", "The first ones")
-        msg.table(problems.rows(), header=header, divider=True, aligns=("l", "r", "l"), max_col=100)
+        msg.table(problems.rows(), header=PROBLEMS_HEADER, divider=True, aligns=("l", "r", "l", "l"), max_col=100)
 
 
 def show_reported(dataset: str, counts: dict[str, Counts]) -> None:

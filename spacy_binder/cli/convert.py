@@ -29,6 +29,7 @@ def convert_cli(
 
     from ..corpora.docbins import HEADER, write_docbins
     from ..corpora.formats import FORMATS
+    from ..corpora.problems import HEADER as PROBLEMS_HEADER
     from ..corpora.problems import Problems
 
     if name not in FORMATS:
@@ -47,8 +48,7 @@ def convert_cli(
         return
     msg.table([counts.row()], header=HEADER, divider=True, aligns=("r",) * len(HEADER))
     if problems.counts:
-        header = ("Not taken over as it is", "Number", "The first ones")
-        msg.table(problems.rows(), header=header, divider=True, aligns=("l", "r", "l"), max_col=100)
+        msg.table(problems.rows(), header=PROBLEMS_HEADER, divider=True, aligns=("l", "r", "l", "l"), max_col=100)
     msg.good(f"Wrote {counts.documents:,} documents", str(output))
 
 

@@ -16,8 +16,8 @@ from ..scorer import inside_another
 # srsly looks its encoders up among all entry points for each call, which takes longer than all the rest of a short doc.
 PACKER = Packer(use_bin_type=True)
 
-# A DocBin holds some 110 bytes a token, and three times as much while it is written.
-MAX_TOKENS = 1_000_000
+# Measured: a DocBin takes some 500 bytes a token while it is written, so a file of this size 250 MB.
+MAX_TOKENS = 500_000
 
 
 @dataclass
@@ -101,27 +101,34 @@ def write_docbins(docs: Iterable[Doc], output: Path, *, spans_key: str = "sc", s
     output (Path): A file that ends in .spacy, which gets them all, or a folder, which gets files 00001.spacy and on.
         spaCy's own reader takes either.
     spans_key (str): Key of the spans to count.
-    shard (int): The most documents of a file in a folder. It also ends at a million tokens.
-    RETURNS (Counts): What was written.
+    shard (int): The most documents of a file in a folder. It also ends at half a million tokens.
+    RETURNS (Counts): What was written. After an error nothing is.
     """
     single = output.suffix == ".spacy"
     (output.parent if single else output).mkdir(parents=True, exist_ok=True)
     counts = Counts()
     docbin = SpansDocBin()
-    n_files = n_tokens = 0
+    written: list[Path] = []
+    n_tokens = 0
 
     def write() -> None:
-        nonlocal docbin, n_files, n_tokens
-        n_files += 1
-        docbin.to_disk(output if single else output / f"{n_files:05}.spacy")
+        nonlocal docbin, n_tokens
+        written.append(output if single else output / f"{len(written) + 1:05}.spacy")
+        docbin.to_disk(written[-1])
         docbin, n_tokens = SpansDocBin(), 0
 
-    for doc in docs:
-        docbin.add(doc)
-        counts.add(doc, spans_key)
-        n_tokens += len(doc)
-        if not single and (len(docbin) >= shard or n_tokens >= MAX_TOKENS):
+    try:
+        for doc in docs:
+            docbin.add(doc)
+            counts.add(doc, spans_key)
+            n_tokens += len(doc)
+            if not single and (len(docbin) >= shard or n_tokens >= MAX_TOKENS):
+                write()
+        if len(docbin) or not written:
             write()
-    if len(docbin) or not n_files:
-        write()
+    except BaseException:
+        # Half a corpus looks like a whole one.
+        for path in written:
+            path.unlink()
+        raise
     return counts

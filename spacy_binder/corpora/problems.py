@@ -29,6 +29,8 @@ KINDS = {
     "second annotation": "has more than one annotation, of which the first is read",
 }
 
+HEADER = ("Not taken over as it is", "Number", "Each of them", "The first ones")
+
 
 class Problem(NamedTuple):
     """One annotation, where it is and what it says.
@@ -82,10 +84,10 @@ class Problems:
         if len(self.first[kind]) < self.keep:
             self.first[kind].append(problem)
 
-    def rows(self) -> list[tuple[str, str, str]]:
-        """RETURNS (list): Kind, count, and the first few of each kind, the most frequent kind first; for a table."""
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """RETURNS (list): The rows of a table with the header HEADER, the most frequent kind first."""
         return [
-            (kind, f"{n:,}", "; ".join(f"{p.text!r} ({p.path.name}, {p.place})" for p in self.first[kind]))
+            (kind, f"{n:,}", KINDS[kind], "; ".join(f"{p.text!r} ({p.path.name}, {p.place})" for p in self.first[kind]))
             for kind, n in self.counts.most_common()
         ]
 
@@ -96,7 +98,7 @@ class Problems:
         """
         if self.counts:
             counts = ", ".join(f"{kind} {n}" for kind, n in self.counts.most_common())
-            first = "; ".join(f"{kind}: {examples}" for kind, _, examples in self.rows())
+            first = "; ".join(f"{kind}: {examples}" for kind, _, _, examples in self.rows())
             n = self.counts.total()
             warnings.warn(Warnings.BW10.format(n=n, path=path, counts=counts, first=first), stacklevel=2)
 

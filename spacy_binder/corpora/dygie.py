@@ -1,0 +1,84 @@
+"""Documents as JSON with `sentences` and `ners`: as DyGIE, and older copies of GENIA and ACE, have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ..errors import Errors
+from .files import json_objects, source_files
+from .problems import Problems, wrong_format
+from .spans import Annotation, set_spans_by_tokens
+
+KEYS = ("ners", "ner")
+OFFSETS = ("auto", "document", "sentence")
+EXPECTED = '{"sentences": [[token, ...], ...], "ners" or "ner": [[[first, last, label], ...], ...]}'
+
+
+def read_dygie(
+    path: Path, nlp: Language, *, spans_key: str = "sc", problems: Problems, offsets: str = "auto"
+) -> Iterator[Doc]:
+    """Read documents in JSON with `sentences`, and `ners` or `ner`, a list a sentence, the last token inclusive.
+
+    path (Path): A file or folder.
+    nlp (Language): Its vocabulary is that of the docs.
+    spans_key (str): Key of doc.spans to write the spans to.
+    problems (Problems): Counts what can't be taken over as it is.
+    offsets (str): Whether tokens are counted from the beginning of the "document" or of the "sentence", or "auto":
+        told for each document from what fits; where both do, `ner` (DyGIE) counts from the document's beginning.
+    YIELDS (Doc): The documents, with sentence starts; tokens are joined by single spaces.
+    RAISES (ValueError): If the file is not in the format, or `offsets` none of the three.
+    """
+    if offsets not in OFFSETS:
+        raise ValueError(Errors.B016.format(kind="offsets", name=offsets, known=", ".join(OFFSETS)))
+    for file in source_files(path, (".jsonlines", ".jsonl", ".json")):
+        for number, value in json_objects(file):
+            sentences, entities = _parts(file, number, value)
+            starts = [0]
+            for sentence in sentences:
+                starts.append(starts[-1] + len(sentence))
+            by_sentence = offsets == "sentence" or (offsets == "auto" and _count_by_sentence(value, entities, starts))
+            annotations = [
+                Annotation(first + by_sentence * start, last + by_sentence * start + 1, label, number)
+                for start, found in zip(starts, entities, strict=False)
+                for first, last, label in found
+            ]
+            words = [word for sentence in sentences for word in sentence]
+            sent_starts: list[bool | int | None] = [i == 0 for sentence in sentences for i in range(len(sentence))]
+            doc = Doc(nlp.vocab, words=words, sent_starts=sent_starts)
+            set_spans_by_tokens(doc, annotations, spans_key=spans_key, path=file, problems=problems)
+            yield doc
+
+
+def _count_by_sentence(value: dict[str, Any], entities: list[list], starts: list[int]) -> bool:
+    fits_sentence = fits_document = True
+    for found, (low, high) in zip(entities, pairwise(starts), strict=True):
+        for first, last, _ in found:
+            fits_sentence = fits_sentence and first >= 0 and last < high - low
+            fits_document = fits_document and low <= first and last < high
+    return fits_sentence if fits_sentence != fits_document else "ners" in value
+
+
+def _parts(path: Path, number: int, value: dict[str, Any]) -> tuple[list[list[str]], list[list]]:
+    sentences = value.get("sentences")
+    entities = next((value[key] for key in KEYS if key in value), None)
+    is_right = (
+        isinstance(sentences, list)
+        and isinstance(entities, list)
+        and len(sentences) == len(entities)
+        and all(isinstance(sentence, list) for sentence in [*sentences, *entities])
+        and all(isinstance(word, str) and word for sentence in sentences for word in sentence)
+        and all(_is_entity(entity) for found in entities for entity in found)
+    )
+    if not is_right:
+        raise wrong_format(path, number, f"an object with {', '.join(value) or 'nothing'}", EXPECTED)
+    return sentences, entities  # type: ignore[return-value]
+
+
+def _is_entity(value: Any) -> bool:
+    return isinstance(value, list) and [type(part) for part in value] == [int, int, str]

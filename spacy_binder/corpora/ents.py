@@ -1,0 +1,31 @@
+"""DocBins with `doc.ents`, as flat components are trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+
+from .files import source_files
+from .problems import Problems
+from .spans import Annotation, set_spans_by_tokens
+
+
+def read_ents(path: Path, nlp: Language, *, spans_key: str = "sc", problems: Problems) -> Iterator[Doc]:
+    """Read DocBins and give their documents the entities as spans too; `doc.ents` stays as it is.
+
+    path (Path): A file or folder. A DocBin is unpacked as a whole, its documents one at a time.
+    nlp (Language): Its vocabulary is that of the docs.
+    spans_key (str): Key of doc.spans to write the entities to. Spans that are there already are kept.
+    problems (Problems): Counts entities that are there already.
+    YIELDS (Doc): The documents.
+    RAISES (ValueError): If a file is no DocBin.
+    """
+    for file in source_files(path, (".spacy",)):
+        for doc in DocBin().from_disk(file).get_docs(nlp.vocab):
+            spans = [*doc.spans.get(spans_key, []), *doc.ents]
+            annotations = [Annotation(span.start, span.end, span.label_, 0) for span in spans]
+            set_spans_by_tokens(doc, annotations, spans_key=spans_key, path=file, problems=problems)
+            yield doc

@@ -1,0 +1,150 @@
+"""GENIA 3.02 in its own XML: sentences with nested `cons` elements."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree.ElementTree import Element, ParseError, XMLPullParser
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from .files import numbered_lines, source_files
+from .problems import Problems, wrong_format
+from .spans import Annotation, set_spans_by_characters
+
+# The five types that the corpus is evaluated on; its ontology has 36 classes.
+FAMILIES = ("DNA", "RNA", "protein", "cell_line", "cell_type")
+CLASS = re.compile(r"G#([^\s()]+)")
+LINE = "line"
+
+
+def read_genia_xml(
+    path: Path, nlp: Language, *, spans_key: str = "sc", problems: Problems, all_types: bool = False
+) -> Iterator[Doc]:
+    """Read the XML of GENIA 3.02.
+
+    path (Path): A file or folder.
+    nlp (Language): Its tokenizer makes the tokens.
+    spans_key (str): Key of doc.spans to write the spans to.
+    problems (Problems): Counts coordinated entities, which have several types and no text of their own, those of other
+        types, and those that end inside a token.
+    all_types (bool): Keep the classes of the ontology as they are, instead of the five types DNA, RNA, protein,
+        cell_line and cell_type.
+    YIELDS (Doc): An article, title and abstract, with sentence starts.
+    RAISES (ValueError): If a file is no such XML.
+    """
+    for file in source_files(path, (".xml",)):
+        n_articles = 0
+        for number, article in _articles(file):
+            n_articles += 1
+            yield _make_doc(article, number, nlp, spans_key, file, problems, all_types)
+        if not n_articles:
+            raise wrong_format(file, 1, "no <article>", "GENIA's XML")
+
+
+def _articles(path: Path) -> Iterator[tuple[int, Element]]:
+    """YIELDS (tuple[int, Element]): Articles as soon as they end; their elements know the line that they begin on."""
+    parser = XMLPullParser(("start", "end"))
+    root: Element | None = None
+    number = 0
+    try:
+        for number, line in numbered_lines(path):
+            parser.feed(f"{line}\n")
+            for event, element in parser.read_events():  # type: ignore[misc]
+                if not isinstance(element, Element):
+                    continue
+                if root is None:
+                    root = element
+                if event == "start":
+                    element.set(LINE, str(number))
+                elif element.tag == "article":
+                    yield int(element.get(LINE, 0)), element
+                    if root is not element:
+                        root.clear()
+        parser.close()
+    except ParseError as error:
+        raise wrong_format(path, max(error.position[0], 1), f"no XML ({error})", "GENIA's XML") from None
+
+
+def _make_doc(
+    article: Element, number: int, nlp: Language, spans_key: str, path: Path, problems: Problems, all_types: bool
+) -> Doc:
+    text = ""
+    sentence_starts: set[int] = set()
+    annotations: list[Annotation] = []
+    n_sections = 0
+    for section in article:
+        if section.tag not in ("title", "abstract"):
+            continue
+        n_sections += 1
+        gap = "\n" if text else ""
+        for sentence in section.iter("sentence"):
+            text += gap
+            sentence_starts.add(len(text))
+            text, found = _read(sentence, text)
+            text = text.rstrip()
+            for element, start, end in found:
+                label = _label(element, text[start:end], path, problems, all_types)
+                if label:
+                    annotations.append(Annotation(start, end, label, int(element.get(LINE, 0))))
+            gap = " "
+    if not n_sections:
+        raise wrong_format(path, number, "an <article> without <title> and <abstract>", "GENIA's XML")
+    doc = nlp.make_doc(text)
+    for token in doc:
+        token.is_sent_start = token.idx in sentence_starts
+    set_spans_by_characters(doc, annotations, spans_key=spans_key, path=path, problems=problems)
+    return doc
+
+
+def _read(element: Element, text: str) -> tuple[str, list[tuple[Element, int, int]]]:
+    """Append an element's text, runs of whitespace as one space; RETURNS it, and each `cons` with its borders."""
+    found = []
+    text = _append(text, element.text)
+    for child in element:
+        start = len(text)
+        text, inner = _read(child, text)
+        end = len(text)
+        if child.tag == "cons":
+            while start < end and text[start].isspace():
+                start += 1
+            while end > start and text[end - 1].isspace():
+                end -= 1
+            found.append((child, start, end))
+        found += inner
+        text = _append(text, child.tail)
+    return text, found
+
+
+def _append(text: str, more: str | None) -> str:
+    words = " ".join((more or "").split())
+    if not more:
+        return text
+    before = " " if more[0].isspace() and text and not text[-1].isspace() else ""
+    after = " " if words and more[-1].isspace() else ""
+    return f"{text}{before}{words}{after}"
+
+
+def _label(element: Element, text: str, path: Path, problems: Problems, all_types: bool) -> str:
+    """RETURNS (str): The label of an element, or nothing."""
+    sem = element.get("sem", "")
+    line = int(element.get(LINE, 0))
+    if not sem:
+        # A part of a coordinated one.
+        return ""
+    names = CLASS.findall(sem)
+    labels = names if all_types else [label for label in map(_family, names) if label]
+    if not labels:
+        problems.add("other type", path, line, text, intended=True)
+    elif len(names) > 1:
+        problems.add("coordinated", path, line, text)
+    else:
+        return labels[0]
+    return ""
+
+
+def _family(name: str) -> str:
+    """RETURNS (str): The one of the five types that a class of the ontology belongs to, or nothing."""
+    return next((family for family in FAMILIES if name == family or name.startswith(f"{family}_")), "")
