@@ -91,6 +91,17 @@ class Errors:
     )
     B031 = "[B031] {path} holds no file that ends in {suffixes}."
     B032 = "[B032] There is no file or folder {path}."
+    B040 = (
+        "[B040] {path} has no {missing} beside it. A document of brat is a text in a file .txt and its annotations in "
+        "a file .ann of the same name; the latter may be empty."
+    )
+    B041 = (
+        "[B041] The label {label!r} of the span {text!r} can't be written in brat's format, where a label is one word. "
+        "Rename it first."
+    )
+    B042 = "[B042] {path} has no file {missing} of the same name beside it. A document of ACE is a pair of them."
+    B043 = "[B043] {n} of the documents that {documents} lists are not under {path}, the first being: {first}."
+    B044 = "[B044] The document {name} is in {first} and in {second}. Name one of the folders, or remove one."
 
     B025 = (
         "[B025] The threshold of label '{label}' in `thresholds` of component '{name}' has to be between 0 and 1, but "

@@ -10,8 +10,9 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from wasabi import msg
 
+from spacy_binder.corpora.ace import read_ace
 from spacy_binder.corpora.conll import read_conll
-from spacy_binder.corpora.docbins import HEADER, write_docbins
+from spacy_binder.corpora.docbins import HEADER, Counts, write_docbins
 from spacy_binder.corpora.genia import read_genia
 from spacy_binder.corpora.inline import read_inline
 from spacy_binder.corpora.litbank import read_litbank
@@ -28,6 +29,11 @@ def convert_demo(assets: Path, settings: Path, part: str, nlp: Language, problem
 def convert_litbank(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
     """YIELDS (Doc): The documents of one part of LitBank, by the split in SETTINGS."""
     yield from read_litbank(assets / "tsv", nlp, names=settings / f"{part}.txt", problems=problems)
+
+
+def convert_ace(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
+    """YIELDS (Doc): The documents of one part of ACE 2004 or ACE 2005, by the split in ASSETS."""
+    yield from read_ace(assets, nlp, documents=assets / f"{part}.txt", problems=problems)
 
 
 def convert_genia(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
@@ -48,11 +54,21 @@ def convert_wnut17(assets: Path, settings: Path, part: str, nlp: Language, probl
 
 
 CONVERTERS: dict[str, Callable[[Path, Path, str, Language, Problems], Iterator[Doc]]] = {
+    "ace2004": convert_ace,
+    "ace2005": convert_ace,
     "demo": convert_demo,
     "genia": convert_genia,
     "litbank": convert_litbank,
     "ncbi": convert_ncbi,
     "wnut17": convert_wnut17,
+}
+PARTS = ("train", "dev", "test")
+# Sentences and mentions of the parts, as reported in the repository of Yan et al. 2023 ("An Embarrassingly Easy but
+# Strong Baseline for Nested Named Entity Recognition") for the splits of Lu and Roth 2015. They split sentences with
+# NLTK and tokens at mentions; other papers report other numbers.
+REPORTED = {
+    "ace2004": ((6297, 22231), (742, 2514), (824, 3036)),
+    "ace2005": ((7178, 25300), (960, 3321), (1051, 3099)),
 }
 
 
@@ -64,14 +80,30 @@ def main(dataset: str, assets: Path, settings: Path, output: Path) -> None:
         msg.fail(f"No data in {assets}", "Fetch it first: python -m spacy project assets --extra", exits=1)
     nlp = spacy.blank("en")
     problems = Problems()
-    rows = []
-    for part in ("train", "dev", "test"):
-        docs = CONVERTERS[dataset](assets, settings, part, nlp, problems)
-        rows.append((part, *write_docbins(docs, output / f"{part}.spacy").row()))
+    counts = {}
+    try:
+        for part in PARTS:
+            docs = CONVERTERS[dataset](assets, settings, part, nlp, problems)
+            counts[part] = write_docbins(docs, output / f"{part}.spacy")
+    except (OSError, ValueError) as error:
+        msg.fail(f"Can't read {assets}", str(error), exits=1)
     copyfile(settings / "labels.json", output / "labels.json")
+    rows = [(part, *counts[part].row()) for part in PARTS]
     msg.table(rows, header=("Part", *HEADER), divider=True, aligns=("l", *"r" * len(HEADER)))
+    if dataset in REPORTED:
+        show_reported(dataset, counts)
     if problems.counts:
         msg.table(problems.rows(), header=PROBLEMS_HEADER, divider=True, aligns=("l", "r", "l", "l"), max_col=100)
+
+
+def show_reported(dataset: str, counts: dict[str, Counts]) -> None:
+    """Print sentences and spans beside those that others report, which a split or a reader gone wrong would miss."""
+    rows = []
+    for part, (sentences, mentions) in zip(PARTS, REPORTED[dataset], strict=True):
+        pairs = ((counts[part].sentences, sentences), (counts[part].spans, mentions))
+        rows.append((part, *(f"{n:,}" for pair in pairs for n in pair), f"{100 * counts[part].spans / mentions:.1f} %"))
+    header = ("Part", "Sentences", "as reported", "Spans", "as reported", "of these")
+    msg.table(rows, header=header, divider=True, aligns=("l", *"r" * 5))
 
 
 if __name__ == "__main__":

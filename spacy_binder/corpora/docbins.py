@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
 from spacy.tokens import Doc, DocBin
+from srsly.msgpack import Packer
 
 from ..scorer import inside_another
+
+# srsly looks its encoders up among all entry points for each call, which takes longer than all the rest of a short doc.
+PACKER = Packer(use_bin_type=True)
 
 # Measured: a DocBin takes some 500 bytes a token while it is written, so a file of this size 250 MB.
 MAX_TOKENS = 500_000
@@ -44,6 +50,50 @@ class Counts:
 HEADER = ("Documents", "Sentences", "Tokens", "Spans", "Inside another")
 
 
+def pack_spans(doc: Doc) -> bytes:
+    """RETURNS (bytes): The same as `doc.spans.to_bytes()`, ten times as fast."""
+    groups: dict[bytes, list[str]] = {}
+    for key, group in doc.spans.items():
+        spans = [
+            struct.pack(">QQQllll", s.id, s.kb_id, s.label, s.start, s.end, s.start_char, s.end_char) for s in group
+        ]
+        packed = PACKER.pack({"name": group.name, "attrs": group.attrs, "spans": spans})
+        groups.setdefault(packed, []).append(key)
+    return PACKER.pack(groups)
+
+
+class SpansDocBin(DocBin):
+    """A DocBin that packs spans with `pack_spans`."""
+
+    def __init__(self) -> None:
+        """Start without docs."""
+        super().__init__()
+        self._is_same: Optional[bool] = None
+
+    def add(self, doc: Doc) -> None:
+        """Add a doc.
+
+        doc (Doc): The doc. Is without its span groups meanwhile.
+        """
+        groups = dict(doc.spans)
+        packed = pack_spans(doc)
+        if groups and self._is_same is None:
+            # A spaCy that packs spans in another way than this one is left to do so.
+            self._is_same = packed == doc.spans.to_bytes()
+        if not groups or not self._is_same:
+            super().add(doc)
+            return
+        doc.spans.clear()
+        try:
+            super().add(doc)
+        finally:
+            doc.spans.update(groups)
+        self.span_groups[-1] = packed
+        for group in groups.values():
+            for span in group:
+                self.strings.update((span.label_, span.kb_id_, span.id_))
+
+
 def write_docbins(docs: Iterable[Doc], output: Path, *, spans_key: str = "sc", shard: int = 1000) -> Counts:
     """Write documents as they come.
 
@@ -57,7 +107,7 @@ def write_docbins(docs: Iterable[Doc], output: Path, *, spans_key: str = "sc", s
     single = output.suffix == ".spacy"
     (output.parent if single else output).mkdir(parents=True, exist_ok=True)
     counts = Counts()
-    docbin = DocBin()
+    docbin = SpansDocBin()
     written: list[Path] = []
     n_tokens = 0
 
@@ -65,7 +115,7 @@ def write_docbins(docs: Iterable[Doc], output: Path, *, spans_key: str = "sc", s
         nonlocal docbin, n_tokens
         written.append(output if single else output / f"{len(written) + 1:05}.spacy")
         docbin.to_disk(written[-1])
-        docbin, n_tokens = DocBin(), 0
+        docbin, n_tokens = SpansDocBin(), 0
 
     try:
         for doc in docs:

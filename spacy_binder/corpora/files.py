@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator
@@ -31,16 +32,28 @@ def source_files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise ValueError(Errors.B032.format(path=path))
-    files = [
-        file
-        for file in sorted(path.rglob("*"))
-        if file.name.endswith(suffixes)
-        and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(path).parts)
-    ]
+    files = []
+    for folder, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files += [Path(folder, name) for name in names if name.endswith(suffixes) and not name.startswith(".")]
     if not files:
         raise ValueError(Errors.B031.format(path=path, suffixes=" or ".join(suffixes)))
-    return files
+    return sorted(files)
+
+
+def whole_text(path: Path) -> str:
+    """Read a file as it stands: line breaks and byte order mark count in offsets, and are kept.
+
+    path (Path): The file, in UTF-8.
+    RETURNS (str): Its text.
+    RAISES (ValueError): If the file is not in UTF-8.
+    """
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise wrong_format(path, line, str(error), "text in UTF-8") from None
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .ace import read_ace
+from .brat import read_brat
 from .conll import read_conll
 from .dygie import read_dygie
 from .ents import read_ents
@@ -14,6 +16,9 @@ from .litbank import read_litbank
 from .source import Reader, corpus_factory
 
 FORMATS: dict[str, Reader] = {
+    "ace2004": read_ace,
+    "ace2005": read_ace,
+    "brat": read_brat,
     "conll": read_conll,
     "dygie": read_dygie,
     "ents": read_ents,
@@ -26,6 +31,9 @@ FORMATS: dict[str, Reader] = {
 }
 
 # What setup.cfg registers as spacy_binder.{name}.v1.
+make_ace2004_corpus = corpus_factory("make_ace2004_corpus", read_ace)
+make_ace2005_corpus = corpus_factory("make_ace2005_corpus", read_ace)
+make_brat_corpus = corpus_factory("make_brat_corpus", read_brat)
 make_conll_corpus = corpus_factory("make_conll_corpus", read_conll)
 make_dygie_corpus = corpus_factory("make_dygie_corpus", read_dygie)
 make_ents_corpus = corpus_factory("make_ents_corpus", read_ents)

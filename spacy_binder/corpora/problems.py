@@ -25,6 +25,7 @@ KINDS = {
     "other type": "has a type that is none of the corpus' own, and is left out",
     "not accepted": "was not accepted by its annotator, and is left out",
     "not annotated": "has not been annotated, and is left out",
+    "outside the text": "lies in a header, headline or other part that is no text, and is left out",
     "second annotation": "has more than one annotation, of which the first is read",
 }
 

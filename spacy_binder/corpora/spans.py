@@ -38,10 +38,12 @@ def set_spans_by_characters(
     problems (Problems): Takes the annotations that have no place in the group.
     RAISES (ValueError): If there is a problem, and problems are strict.
     """
+    # Made anew from the tokens each time that it is asked for.
+    whole = doc.text
     spans = []
     for annotation in annotations:
-        text = doc.text[max(annotation.start, 0) : max(annotation.end, 0)]
-        if _is_possible(annotation, len(doc.text), text, path, problems):
+        text = whole[max(annotation.start, 0) : max(annotation.end, 0)]
+        if _is_possible(annotation, len(whole), text, path, problems):
             span = doc.char_span(annotation.start, annotation.end, label=annotation.label)
             if span is None:
                 problems.add("misaligned", path, annotation.line, text)

@@ -1,0 +1,166 @@
+"""ACE 2004 and ACE 2005 as the Linguistic Data Consortium distributes them: sources in SGML, annotations in APF."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from typing import Optional
+
+from spacy.language import Language
+from spacy.pipeline import Sentencizer
+from spacy.tokens import Doc
+
+from ..errors import Errors
+from .ace_apf import Mention, read_apf
+from .ace_sgml import OUTSIDE, Source, read_sgml
+from .files import source_files
+from .problems import Problems
+from .spans import Annotation, set_spans_by_characters
+
+TYPES = ("FAC", "GPE", "LOC", "ORG", "PER", "VEH", "WEA")
+MENTIONS = ("extent", "head")
+SOURCE = ".sgm"
+# On the discs of 2004 names are in capitals, without further dots, and the last ones cut short.
+FILE_NAME = re.compile(r"(.+?)(\.sgm|[._]apf\.xml|_a\.xml)", re.IGNORECASE)
+SUFFIXES = (SOURCE, ".SGM", ".apf.xml", "_APF.XML", "_A.XML")
+# 2005 has each document in several folders: annotated once, a second time, adjudicated, and with normalized times.
+FIRST_PASSES = ("fp1", "fp2")
+BEST_FOLDERS = ("timex2norm", "adj")
+
+
+def read_ace(
+    path: Path,
+    nlp: Language,
+    *,
+    spans_key: str = "sc",
+    problems: Problems,
+    mention: str = "extent",
+    documents: Optional[Path] = None,
+    headlines: bool = False,
+) -> Iterator[Doc]:
+    """Read the English part of ACE 2004 or ACE 2005.
+
+    The text of a document is what its <TEXT> holds, speakers and posters included, as in the preprocessing that papers
+    use. Tags and blank lines end a paragraph and thereby a sentence; within one, lines are joined by a space. No
+    sentence begins inside a mention.
+
+    path (Path): The distribution, its folder data/English, a folder in there, or a file. Of ACE 2005's folders
+        timex2norm or, where it lacks a document, adj is read; fp1 and fp2 never.
+    nlp (Language): Its tokenizer makes the tokens, its sentencizer, or the default one, the sentences.
+    spans_key (str): Key of doc.spans to write the mentions to, labelled with the types of their entities.
+    problems (Problems): Takes mentions outside the text, those that quote another text than is at their place, those
+        whose borders are not those of tokens, and all but the first of one extent and type.
+    mention (str): What a span covers: `extent`, the whole phrase, or `head`.
+    documents (Path): File with one document name a line, with or without folders: only these are read, in this order.
+    headlines (bool): Whether headlines are of the text, too.
+    YIELDS (Doc): The documents, with sentence starts.
+    RAISES (ValueError): If a file is missing, or not in the format.
+    """
+    if mention not in MENTIONS:
+        raise ValueError(Errors.B016.format(kind="value of `mention`", name=mention, known=", ".join(MENTIONS)))
+    files = _find_files(path)
+    names = list(files)
+    if documents is not None:
+        if not Path(documents).is_file():
+            raise ValueError(Errors.B032.format(path=documents))
+        listed = Path(documents).read_text(encoding="utf-8").split()
+        missing = [name for name in listed if _key(name) not in files]
+        if missing:
+            first = ", ".join(missing[:3])
+            raise ValueError(Errors.B043.format(n=len(missing), documents=documents, path=path, first=first))
+        names = [_key(name) for name in listed]
+    sentencizer = next((pipe for _, pipe in nlp.pipeline if isinstance(pipe, Sentencizer)), None) or Sentencizer()
+    for name in names:
+        source_path, annotation_path = files[name]
+        source = read_sgml(source_path, headlines=headlines)
+        doc = sentencizer(nlp.make_doc(source.text))
+        found = (_locate(m, source, annotation_path, problems) for m in read_apf(annotation_path, mention))
+        annotations = [annotation for annotation in found if annotation is not None]
+        set_spans_by_characters(doc, annotations, spans_key=spans_key, path=annotation_path, problems=problems)
+        _mend_sentences(doc, source.paragraphs, spans_key)
+        yield doc
+
+
+def _key(name: str) -> str:
+    """RETURNS (str): What stands for a document, however its name is written."""
+    name = name.rsplit("/", maxsplit=1)[-1]
+    match = FILE_NAME.fullmatch(name)
+    return (match[1] if match else name).replace(".", "_").upper()
+
+
+def _find_files(path: Path) -> dict[str, tuple[Path, Path]]:
+    """RETURNS (dict): The source and the annotations of each document, by folder and name."""
+    if path.is_file():
+        folder = path.parent
+        candidates = [file for file in sorted(folder.iterdir()) if _key(file.name) == _key(path.name)]
+    else:
+        folder = path
+        candidates = source_files(path, SUFFIXES)
+        english = [file for file in candidates if "english" in str(file.parent.relative_to(folder)).lower()]
+        candidates = english or candidates
+    found: dict[tuple[str, Path], dict[bool, Path]] = {}
+    for file in candidates:
+        match = FILE_NAME.fullmatch(file.name)
+        if match and file.parent.name.lower() not in FIRST_PASSES:
+            found.setdefault((_key(file.name), file.parent), {})[match[2].lower() == SOURCE] = file
+    if not found:
+        raise ValueError(Errors.B031.format(path=path, suffixes=f"{SOURCE} outside {' and '.join(FIRST_PASSES)}"))
+    files: dict[str, tuple[Path, Path]] = {}
+    for (name, parent), pair in sorted(found.items(), key=lambda item: (_rank(item[0][1]), item[0][1], item[0][0])):
+        known = files.get(name)
+        if known is not None:
+            if _rank(known[0].parent) == _rank(parent):
+                raise ValueError(Errors.B044.format(name=name, first=known[0].parent, second=parent))
+        elif len(pair) < 2:
+            [(is_source, file)] = pair.items()
+            raise ValueError(Errors.B042.format(path=file, missing=".apf.xml" if is_source else SOURCE))
+        else:
+            files[name] = (pair[True], pair[False])
+    return dict(sorted(files.items(), key=lambda item: item[1][0]))
+
+
+def _rank(folder: Path) -> int:
+    name = folder.name.lower()
+    return BEST_FOLDERS.index(name) if name in BEST_FOLDERS else 0
+
+
+def _locate(mention: Mention, source: Source, path: Path, problems: Problems) -> Annotation | None:
+    """RETURNS (Annotation): The mention in the text, or None if it is counted among the problems."""
+    label, start, end, quoted, line = mention
+    kind = None
+    if label not in TYPES:
+        kind = "other type"
+    elif end < start:
+        kind = "inverted"
+    elif start < 0 or end >= len(source.positions):
+        kind = "out of range"
+    elif OUTSIDE in source.positions[start : end + 1]:
+        problems.add("outside the text", path, line, quoted, intended=True)
+        return None
+    if kind:
+        problems.add(kind, path, line, quoted)
+        return None
+    first, after = source.positions[start], source.positions[end] + 1
+    text = source.text[first:after]
+    # Whitespace at an end is none of the mention, and differs between file and text anyway.
+    first += len(text) - len(text.lstrip())
+    text = text.strip()
+    if "".join(text.split()) != "".join(unescape(quoted).split()):
+        problems.add("other text", path, line, quoted)
+        return None
+    return Annotation(first, first + len(text), label, line)
+
+
+def _mend_sentences(doc: Doc, paragraphs: set[int], spans_key: str) -> None:
+    """Let sentences begin at paragraphs and not inside mentions, and end with the whitespace after them."""
+    inside = {i for span in doc.spans[spans_key] for i in range(span.start + 1, span.end)}
+    is_due = True
+    starts = []
+    for token in doc:
+        is_due |= bool(token.is_sent_start) or token.idx in paragraphs
+        starts.append(is_due and not token.is_space and token.i not in inside)
+        is_due &= token.is_space
+    for token, is_start in zip(doc, starts, strict=True):
+        token.is_sent_start = is_start

@@ -1,0 +1,116 @@
+"""brat's standoff: a text, and a file beside it that says from which character to which an entity reaches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from ..errors import Errors
+from .files import numbered_lines, source_files, whole_text
+from .problems import Problems, wrong_format
+from .spans import Annotation, set_spans_by_characters
+
+TEXT, ANNOTATIONS = ".txt", ".ann"
+ENTITY = re.compile(r"T\S*\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?", re.DOTALL)
+# Relations, events, attributes (M in old files), normalizations, notes, equivalences.
+OTHER_KINDS = ("R", "E", "A", "M", "N", "#", "*")
+LINE_BREAK = re.compile(r"[\r\n]+")
+
+
+def read_brat(
+    path: Path, nlp: Language, *, spans_key: str = "sc", problems: Problems, sentences: bool = False
+) -> Iterator[Doc]:
+    """Read the standoff format of brat: pairs of .txt and .ann files.
+
+    path (Path): A folder, read with its subfolders, or one of the two files of a document.
+    nlp (Language): Its tokenizer makes the tokens.
+    spans_key (str): Key of doc.spans to write the spans to.
+    problems (Problems): Takes the spans of several parts with text between them, those that quote another text than
+        is at their place, and those whose borders are not those of tokens. Relations, events, attributes,
+        normalizations and notes are none of it.
+    sentences (bool): Whether a line of the text is a sentence. Otherwise the docs have no sentence starts.
+    YIELDS (Doc): The documents, by name.
+    RAISES (ValueError): If a file is missing, or not in the format.
+    """
+    files = set(source_files(path, (TEXT, ANNOTATIONS)))
+    if path.is_file():
+        files.update(file for file in map(path.with_suffix, (TEXT, ANNOTATIONS)) if file.is_file())
+    for text_path in sorted({file.with_suffix(TEXT) for file in files}):
+        annotations_path = text_path.with_suffix(ANNOTATIONS)
+        for file, other in ((text_path, annotations_path), (annotations_path, text_path)):
+            if file not in files:
+                raise ValueError(Errors.B040.format(path=other, missing=file.name))
+        text = whole_text(text_path)
+        doc = nlp.make_doc(text)
+        annotations = list(_read_annotations(annotations_path, text, problems))
+        set_spans_by_characters(doc, annotations, spans_key=spans_key, path=annotations_path, problems=problems)
+        if sentences:
+            _start_sentences_at_lines(doc)
+        yield doc
+
+
+def write_brat(doc: Doc, path: Path, *, spans_key: str = "sc") -> None:
+    """Write a document in the standoff format of brat.
+
+    doc (Doc): The document.
+    path (Path): Where to write it, without the suffixes .txt and .ann.
+    spans_key (str): Key of the spans to write; a doc without it has none.
+    RAISES (ValueError): If a label is empty or holds whitespace, which the format can't say.
+    """
+    lines = []
+    for number, span in enumerate(doc.spans.get(spans_key, ()), start=1):
+        if not span.label_ or len(span.label_.split()) != 1 or span.label_ != span.label_.strip():
+            raise ValueError(Errors.B041.format(label=span.label_, text=span.text))
+        parts = ";".join(f"{start} {end}" for start, end in _parts(span))
+        lines.append(f"T{number}\t{span.label_} {parts}\t{LINE_BREAK.sub(' ', span.text)}\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for suffix, content in ((TEXT, doc.text), (ANNOTATIONS, "".join(lines))):
+        path.with_name(path.name + suffix).write_text(content, encoding="utf-8", newline="")
+
+
+def _parts(span: Span) -> list[tuple[int, int]]:
+    """RETURNS (list): First characters and ends. brat breaks a span at the end of a line."""
+    text, start = span.text, span.start_char
+    if text[0] in "\r\n" or text[-1] in "\r\n":
+        # The line breaks belong to the span: without its ends it would be another one.
+        return [(start, span.end_char)]
+    breaks = [match.span() for match in LINE_BREAK.finditer(text)]
+    starts = [0, *(end for _, end in breaks)]
+    ends = [*(begin for begin, _ in breaks), len(text)]
+    return [(start + a, start + b) for a, b in zip(starts, ends, strict=True)]
+
+
+def _read_annotations(path: Path, text: str, problems: Problems) -> Iterator[Annotation]:
+    for number, line in numbered_lines(path):
+        if not line.strip() or line.startswith(OTHER_KINDS):
+            continue
+        match = ENTITY.fullmatch(line)
+        if match is None:
+            problem = f"the annotation {line[:60]!r}"
+            raise wrong_format(path, number, problem, "T1, a tab, LABEL START END, a tab, and the text")
+        label, parts, quoted = match.groups()
+        borders = [(int(start), int(end)) for start, end in map(str.split, parts.split(";"))]
+        start, end = borders[0][0], borders[-1][1]
+        between = zip((end for _, end in borders[:-1]), (start for start, _ in borders[1:]), strict=True)
+        if any(a > b or text[a:b].strip() for a, b in between):
+            problems.add("discontinuous", path, number, quoted or parts)
+        elif 0 <= start < end <= len(text) and quoted and quoted.split() != text[start:end].split():
+            problems.add("other text", path, number, quoted)
+        else:
+            yield Annotation(start, end, label, number)
+
+
+def _start_sentences_at_lines(doc: Doc) -> None:
+    end = 0
+    starts = []
+    for token in doc:
+        # Whitespace belongs to the line before it.
+        starts.append(not token.is_space and ("\n" in doc.text[end : token.idx] or not end))
+        if not token.is_space:
+            end = token.idx + len(token)
+    for token, is_start in zip(doc, starts, strict=True):
+        token.is_sent_start = is_start
