@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Optional
 
-import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
-from spacy.util import filter_spans
+from spacy.util import filter_spans, registry
 from spacy.vocab import Vocab
 
 from .configs import READER
@@ -33,7 +32,7 @@ def bare(doc: Doc) -> Doc:
     return Doc(doc.vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
 
 
-@spacy.registry.readers(READER)
+@registry.readers(READER)
 def make_gold_tokens(
     path: Path, ents: bool, augmenter: Optional[Augmenter] = None
 ) -> Callable[[Language], Iterator[Example]]:

@@ -12,8 +12,8 @@ from spacy.schemas import ConfigSchemaTraining
 from spacy.tokens import Doc
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import create_before_to_disk_callback, create_train_batches, train_while_improving
-from spacy.util import fix_random_seed, registry, resolve_dot_names
-from thinc.api import Config
+from spacy.util import registry, resolve_dot_names
+from thinc.api import Config, fix_random_seed
 
 from .docs import read_docs
 from .pace import ByClock, BySteps, Pace
