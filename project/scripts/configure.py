@@ -7,9 +7,16 @@ from thinc.api import Config
 
 
 def dataset_config(base: Path, settings: Path) -> Config:
-    """RETURNS (Config): A general config with a dataset's settings over it. One without warm-up stays so."""
+    """RETURNS (Config): A general config with a dataset's settings over it. One without warm-up stays so.
+
+    Where another config cuts passages otherwise, so that an epoch has other steps, its own settings lie beside the
+    dataset's, named like `settings.binder_paper.cfg`.
+    """
     given = Config().from_disk(base, interpolate=False)
     config = given.merge(Config().from_disk(settings, interpolate=False))
+    own = settings.with_name(f"{settings.stem}.{base.name}")
+    if own.exists():
+        config = config.merge(Config().from_disk(own, interpolate=False))
     if given["training"]["optimizer"]["learn_rate"]["warmup_steps"] == 0:
         config["training"]["optimizer"]["learn_rate"]["warmup_steps"] = 0
     return config
