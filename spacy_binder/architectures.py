@@ -1,5 +1,6 @@
 """The registered architectures: they only check settings and wire layers."""
 
+from collections.abc import Sequence
 from typing import Any, Optional
 
 from spacy.tokens import Doc
@@ -8,6 +9,7 @@ from thinc.api import Model
 from .errors import Errors
 from .layers.binder import binder
 from .layers.listener import listener
+from .layers.openvino import ENGINES
 from .layers.shim import PRECISIONS
 from .layers.span_scorer import span_scorer
 from .layers.text_encoder import TextEncoderSettings, text_encoder
@@ -19,6 +21,11 @@ def _at_least(least: float, **settings: float) -> None:
     for setting, value in settings.items():
         if value < least:
             raise ValueError(Errors.B007.format(setting=setting, least=least, value=value))
+
+
+def _one_of(known: Sequence[str], kind: str, name: str) -> None:
+    if name not in known:
+        raise ValueError(Errors.B016.format(kind=kind, name=name, known=", ".join(known)))
 
 
 def build_binder(
@@ -51,6 +58,7 @@ def build_text_encoder(
     mixed_precision: bool = False,
     inference_precision: str = "float32",
     gradient_checkpointing: bool = False,
+    inference_engine: str = "torch",
     tokenizer_config: dict[str, Any] = {},  # noqa: B006
     transformer_config: dict[str, Any] = {},  # noqa: B006
 ) -> Model[list[Doc], EncodedText]:
@@ -65,15 +73,17 @@ def build_text_encoder(
     inference_precision (str): What to multiply in where nothing is learned: float32, bfloat16 or int8. With
         int8, linear layers alone; it is meant for processors without bfloat16.
     gradient_checkpointing (bool): Whether to compute activations twice instead of keeping them.
+    inference_engine (str): What runs the encoder where nothing is learned: torch, or openvino (on a processor, in
+        float32 or bfloat16, with that package installed), which compiles it at its first use.
     tokenizer_config, transformer_config (dict): Passed on to transformers when the encoder is loaded.
     RETURNS (Model): The text encoder.
     RAISES (ValueError): If a setting is out of its range.
+    RAISES (ImportError): If the engine isn't installed.
     """
     _at_least(1, max_batch_wordpieces=max_batch_wordpieces)
     _at_least(4, window=window)
-    if inference_precision not in PRECISIONS:
-        known = ", ".join(PRECISIONS)
-        raise ValueError(Errors.B016.format(kind="precision", name=inference_precision, known=known))
+    _one_of(PRECISIONS, "precision", inference_precision)
+    _one_of(ENGINES, "engine", inference_engine)
     return text_encoder(
         TextEncoderSettings(
             name=name,
@@ -84,6 +94,7 @@ def build_text_encoder(
             mixed_precision=mixed_precision,
             inference_precision=inference_precision,
             gradient_checkpointing=gradient_checkpointing,
+            inference_engine=inference_engine,
             tokenizer_config=tokenizer_config,
             transformer_config=transformer_config,
         )

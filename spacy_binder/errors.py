@@ -72,6 +72,19 @@ class Errors:
         "'{text_encoder}', not 'spacy_binder.TextEncoder.v1'."
     )
     B019 = "[B019] The pipeline has {n} components made by 'binder_ner': {names}. Name one with `{option}`."
+    B020 = (
+        "[B020] OpenVINO runs a text encoder on the processor, in float32 or bfloat16, but this one {given}. "
+        'Set `inference_engine = "torch"` in the block of the text encoder.'
+    )
+    B021 = (
+        '[B021] `inference_engine = "openvino"` needs a package that isn\'t installed. Install it by '
+        '`pip install openvino` (the extra `openvino` of spacy-binder), or set `inference_engine = "torch"` in the '
+        "block of the text encoder; `spacy.load` takes that as `config`."
+    )
+    B022 = (
+        '[B022] OpenVINO can\'t compile an encoder of the class {encoder}. Set `inference_engine = "torch"` in the '
+        "block of the text encoder. The cause: {cause}"
+    )
 
 
 class Warnings:

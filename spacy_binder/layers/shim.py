@@ -50,6 +50,10 @@ class ModuleShim(PyTorchShim):
         self._adam: TorchAdam | None = None
         self.cache: dict[Any, Any] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What is cached can be made again, and not all of it can be copied.
+        return {**self.__dict__, "cache": {}}
+
     @property
     def is_built(self) -> bool:
         """RETURNS (bool): Whether there is a module."""

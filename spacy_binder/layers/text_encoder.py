@@ -11,17 +11,21 @@ from typing import Any
 import numpy
 import torch
 from spacy.tokens import Doc
-from thinc.api import Model
+from thinc.api import Model, get_torch_default_device
 from torch import Tensor
 
 from ..errors import Errors, Warnings
 from ..types import EncodedText, EncodedWindows
 from ..windows import Windows, make_windows, special_wordpieces, tokenize
 from .memory import release_memory
+from .openvino import check_openvino, compiled
 from .shim import EncoderShim
 
 # Often enough for the heap not to grow much, seldom enough to cost nothing.
 PASSES_BETWEEN_RELEASES = 4
+
+# Padded wordpieces, shape (B, L), and their lengths, shape (B,) → vectors, shape (B, L, H).
+EncodeT = Callable[[numpy.ndarray, numpy.ndarray], Tensor]
 
 
 @dataclass
@@ -36,6 +40,7 @@ class TextEncoderSettings:
     mixed_precision: bool
     inference_precision: str
     gradient_checkpointing: bool
+    inference_engine: str
     tokenizer_config: dict[str, Any] = field(default_factory=dict)
     transformer_config: dict[str, Any] = field(default_factory=dict)
 
@@ -45,8 +50,11 @@ def text_encoder(settings: TextEncoderSettings) -> Model[list[Doc], EncodedText]
 
     settings (TextEncoderSettings): How it works.
     RETURNS (Model): Reads docs, gives their windows and vectors.
-    RAISES (ValueError): If the stride leaves no progress.
+    RAISES (ValueError): If the stride leaves no progress, or the engine can't have the precision.
+    RAISES (ImportError): If the engine is missing.
     """
+    if settings.inference_engine == "openvino":
+        check_openvino(settings.inference_precision)
     if settings.stride < 0 or settings.stride > settings.window - 3:
         raise ValueError(_bad_stride(settings, n_special=2))
     return Model(
@@ -68,6 +76,8 @@ def _bad_stride(settings: TextEncoderSettings, n_special: int) -> str:
 def init(model: Model, X: Any = None, Y: Any = None, *, settings: TextEncoderSettings) -> None:
     """Load the encoder, unless there is one already."""
     shim = _shim(model)
+    if settings.inference_engine == "openvino":
+        check_openvino(settings.inference_precision, get_torch_default_device().type)
     if not shim.is_built:
         shim.load(
             settings.name,
@@ -125,22 +135,30 @@ def forward(
 def _passes(
     shim: EncoderShim, windows: Windows, is_train: bool, settings: TextEncoderSettings
 ) -> Iterator[EncodedWindows]:
-    module: Any = shim.module
+    run = _in_training(shim, settings) if is_train else _at_inference(shim, settings)
     pad_id = shim.tokenizer.pad_token_id or 0
-    mixed_precision = settings.mixed_precision
-    if is_train:
-        shim.require_trainable()
-    else:
-        module = shim.at_inference(settings.inference_precision)
-        mixed_precision |= settings.inference_precision == "bfloat16"
-    if is_train and settings.gradient_checkpointing and not module.is_gradient_checkpointing:
-        module.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     for i, rows in enumerate(windows.batches(settings.max_batch_wordpieces), start=1):
         if i % PASSES_BETWEEN_RELEASES == 0:
             release_memory()
         batch = windows.batch(rows, pad_id=pad_id)
-        vectors = encode(module, batch.input_ids, batch.lengths, is_train=is_train, mixed_precision=mixed_precision)
+        vectors = run(batch.input_ids, batch.lengths)
         yield EncodedWindows(rows, batch, vectors, partial(_backprop, shim, vectors))
+
+
+def _in_training(shim: EncoderShim, settings: TextEncoderSettings) -> EncodeT:
+    shim.require_trainable()
+    module: Any = shim.module
+    if settings.gradient_checkpointing and not module.is_gradient_checkpointing:
+        module.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return partial(encode, module, is_train=True, mixed_precision=settings.mixed_precision)
+
+
+def _at_inference(shim: EncoderShim, settings: TextEncoderSettings) -> EncodeT:
+    in_bfloat16 = settings.mixed_precision or settings.inference_precision == "bfloat16"
+    if settings.inference_engine == "openvino":
+        return compiled(shim, "bfloat16" if in_bfloat16 else "float32")
+    module = shim.at_inference(settings.inference_precision)
+    return partial(encode, module, is_train=False, mixed_precision=in_bfloat16)
 
 
 def _backprop(shim: EncoderShim, vectors: Tensor, d_vectors: Tensor) -> None:

@@ -37,7 +37,9 @@ class OneDnnLinear(nn.Linear):
         RETURNS (Tensor): *Shape:* (..., out_features).
         """
         n_rows = input.numel() // max(self.in_features, 1)
-        if ONE_DNN is None or n_rows < LEAST_ROWS or input.device.type != "cpu":
+        # What is traced is run by others, who know plain products alone and take any number of rows.
+        traced = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+        if ONE_DNN is None or traced or n_rows < LEAST_ROWS or input.device.type != "cpu":
             return functional.linear(input, self.weight, self.bias)
         if torch.is_autocast_enabled("cpu"):
             # torch goes to oneDNN by itself.
