@@ -4,6 +4,7 @@ import os
 import sys
 from datetime import datetime, timezone
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ def machine() -> dict[str, Any]:
     """RETURNS (dict): Processor, its cores and units, and versions."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf8").splitlines()
     facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines) if value}
+    packages = [*PACKAGES, "openvino"] if find_spec("openvino") else PACKAGES
     return {
         "processor": facts.get("model name", "unknown"),
         "cores": len(os.sched_getaffinity(0)),
         "flags": [flag for flag in FLAGS if flag in facts.get("flags", "").split()],
         "python": sys.version.split()[0],
-        "versions": {package: version(package) for package in PACKAGES},
+        "versions": {package: version(package) for package in packages},
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
 

@@ -4,12 +4,16 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
+
+def text_encoder(precision: str, engine: str) -> dict[str, Any]:
+    """RETURNS (dict): Settings of the text encoder, whatever the pipeline was trained or saved with."""
+    return {"mixed_precision": False, "inference_precision": precision, "inference_engine": engine}
+
+
 # Settings of the text encoder, by the name of the mode.
-MODES: dict[str, dict[str, str]] = {
-    "float32": {},
-    "bfloat16": {"inference_precision": "bfloat16"},
-    "int8": {"inference_precision": "int8"},
-}
+MODES = {precision: text_encoder(precision, "torch") for precision in ("float32", "bfloat16", "int8")}
+if find_spec("openvino"):
+    MODES |= {f"openvino-{precision}": text_encoder(precision, "openvino") for precision in ("float32", "bfloat16")}
 
 # Mixed precision in training, by the name of the row.
 TRAINING = {"float32": False, "mixed": True}
@@ -116,7 +120,7 @@ class Plan:
         return parts
 
     def _long(self) -> list[Part]:
-        settings = {"pipeline": self.pipeline, "text_encoder": {}, "data": self.test}
+        settings = {"pipeline": self.pipeline, "text_encoder": MODES["float32"], "data": self.test}
         parts = []
         if self.long_docs:
             parts.append(self._part("long", "stream", "inference.long_stream", **settings, n_docs=self.long_docs))

@@ -99,7 +99,7 @@ def update(pipeline: str, encoder: str, mixed_precision: bool, data: str, max_do
 
     mixed_precision (bool): Whether the pipeline's encoders multiply in bfloat16.
     """
-    settings = {"mixed_precision": True} if mixed_precision else {}
+    settings = {"mixed_precision": mixed_precision}
     nlp, ner = load_binder(pipeline, text_encoder=settings, type_encoder=settings)
     batches = list(full_windows(read_docs(data, max_docs, nlp.vocab), ner.key, encoder, runs + 1))
     sides = {"update": update_step(nlp, ner, [chunks for chunks, _ in batches])}
