@@ -10,9 +10,10 @@ from conftest import MINILM, binder_config, demo_examples, spans_of
 from spacy.language import Language
 from spacy.tokens import DocBin
 
+from spacy_binder.layers.openvino import CompiledEncoder, openvino_is_installed
 from spacy_binder.layers.shim import EncoderShim
 from spacy_binder.modules.quantization import Int8Linear
-from spacy_binder.optimization import Candidate, fastest_within, find_component, load_in_precision
+from spacy_binder.optimization import Candidate, combinations, fastest_within, find_component, load_in_precision
 
 SETTING = "components.binder_ner.model.text_encoder.inference_precision"
 
@@ -135,15 +136,46 @@ def test_the_component_is_found_or_has_to_be_named(tiny_encoder: str) -> None:
 
 def test_the_fastest_within_the_loss_is_chosen() -> None:
     nlp = spacy.blank("en")
-    baseline = Candidate("float32", nlp, 80.0, 100.0, 10)
+    baseline = Candidate("float32", "torch", nlp, 80.0, 100.0, 10)
     good, better, lossy = (
-        Candidate("bfloat16", nlp, 79.8, 150.0, 5),
-        Candidate("int8", nlp, 79.7, 200.0, 3),
-        Candidate("int8", nlp, 79.6, 300.0, 3),
+        Candidate("bfloat16", "torch", nlp, 79.8, 150.0, 5),
+        Candidate("int8", "torch", nlp, 79.7, 200.0, 3),
+        Candidate("int8", "torch", nlp, 79.6, 300.0, 3),
     )
     assert fastest_within([good, better, lossy], baseline, 0.31) is better
     assert fastest_within([good, better, lossy], baseline, 0.5) is lossy
     assert fastest_within([lossy], baseline, 0.3) is None
+
+
+def test_engines_are_tried_where_they_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spacy_binder.optimization.openvino_is_installed", lambda: True)
+    by_torch = [("bfloat16", "torch"), ("int8", "torch")]
+    by_openvino = [("float32", "openvino"), ("bfloat16", "openvino")]
+    assert combinations() == by_torch + by_openvino
+    assert combinations(engine="openvino") == by_openvino
+    assert combinations("bfloat16") == [("bfloat16", "torch"), ("bfloat16", "openvino")]
+    assert combinations("int8", "openvino") == combinations("float32", "torch") == []
+    with pytest.raises(ValueError, match=r"\[B016\] Unknown engine 'onnx'\. There are: auto, torch, openvino\."):
+        combinations(engine="onnx")
+    monkeypatch.setattr("spacy_binder.optimization.openvino_is_installed", lambda: False)
+    assert combinations() == by_torch
+    with pytest.raises(ImportError, match=r"\[B021\]"):
+        combinations(engine="openvino")
+
+
+def test_a_pipeline_for_another_engine_is_loaded_and_saved(
+    trained: tuple[Path, Path], texts: list[str], tmp_path: Path
+) -> None:
+    if not openvino_is_installed():
+        pytest.skip("openvino isn't installed")
+    expected = scores_of(spacy.load(trained[0]), texts)
+    nlp = load_in_precision(trained[0], "binder_ner", "float32", "openvino")
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    found = scores_of(loaded, texts)
+    assert CompiledEncoder in shim_of(loaded, "text_encoder").cache
+    assert found.keys() == expected.keys()
+    assert all(abs(found[span] - expected[span]) < 1e-4 for span in expected)
 
 
 def test_a_listener_has_no_encoder_to_optimize(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -188,10 +189,12 @@ def test_package(trained: tuple[Path, Path], texts: list[str], tmp_path: Path) -
 def test_binder_optimize(trained: tuple[Path, Path], texts: list[str], tmp_path: Path) -> None:
     model, data = trained
     printed = run_spacy("binder", "optimize", model, data, "-o", tmp_path / "fast", "--max-loss", 5)
-    assert all(word in printed for word in ("float32", "bfloat16", "int8", "Saved the pipeline"))
+    engines = ["torch", "openvino"] if find_spec("openvino") else ["torch"]
+    assert all(word in printed for word in ("float32", "bfloat16", "int8", *engines, "Saved the pipeline"))
     nlp = spacy.load(tmp_path / "fast")
-    precision = nlp.meta["binder_optimized"]["precision"]
-    assert nlp.config["components"]["binder_ner"]["model"]["text_encoder"]["inference_precision"] == precision
+    chosen = nlp.meta["binder_optimized"]
+    block = nlp.config["components"]["binder_ner"]["model"]["text_encoder"]
+    assert (block["inference_precision"], block["inference_engine"]) == (chosen["precision"], chosen["engine"])
     assert any(spans_of(doc) for doc in nlp.pipe(texts))
 
 

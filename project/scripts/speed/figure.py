@@ -9,7 +9,14 @@ from matplotlib.figure import Figure
 
 from .plan import Plan
 
-COLORS = ["#4c78a8", "#f58518", "#54a24b", "#e45756", "#72b7b2"]
+COLORS = {"float32": "#4c78a8", "bfloat16": "#f58518", "int8": "#54a24b"}
+
+
+def style(mode: str) -> dict[str, str]:
+    """RETURNS (dict): How a mode's line is drawn: a colour for each precision, hollow squares for OpenVINO."""
+    engine, _, precision = mode.rpartition("-")
+    marker = {"marker": "s", "markerfacecolor": "white"} if engine else {"marker": "o"}
+    return {"color": COLORS[precision], **marker}
 
 
 def label_points(plan: Plan, results: dict[str, Any], mode: str) -> dict[int, float]:
@@ -49,10 +56,10 @@ def draw(plan: Plan, results: dict[str, Any], folder: Path) -> None:
         figure = Figure(figsize=(10, 3.4), layout="constrained")
         handles = {}
         for axes, (name, lines) in zip(figure.subplots(1, 3, sharey=True), panels, strict=True):
-            for mode, color in zip(lines, COLORS, strict=False):
+            for mode in lines:
                 points = sorted(lines[mode].items())
                 if points:
-                    (handles[mode],) = axes.plot(*zip(*points, strict=True), color=color, marker="o", markersize=4)
+                    (handles[mode],) = axes.plot(*zip(*points, strict=True), markersize=4.5, **style(mode))
             ticks = sorted({x for points in lines.values() for x in points})
             axes.set_xscale("log")
             axes.set_xticks(ticks, [f"{x:,}" for x in ticks])

@@ -8,12 +8,12 @@ from spacy.language import Language
 from spacy.training import Example
 
 from .clock import seconds_of
-from .docs import Text, read_docs, read_texts
+from .docs import Text, cut, read_docs, read_texts
 from .inference import against_bare
 from .pipelines import pipe_seconds
 
 
-def spancat_pipeline(encoder: str, dev: str, max_docs: int) -> Language:
+def spancat_pipeline(encoder: str, dev: str, max_docs: int, cut_at: int) -> Language:
     """RETURNS (Language): `transformer` and `spancat` with the labels of DEV, finding nothing."""
     nlp = spacy.blank("en")
     transformer = {
@@ -31,7 +31,8 @@ def spancat_pipeline(encoder: str, dev: str, max_docs: int) -> Language:
     suggester = {"@misc": "spacy.ngram_suggester.v1", "sizes": list(range(1, 13))}
     # An untrained scorer's spans would cost more than all the rest.
     nlp.add_pipe("spancat", config={"threshold": 1.0, "suggester": suggester, "model": {"tok2vec": listener}})
-    docs = read_docs(dev, max_docs, nlp.vocab)
+    # Short ones, because of all n-grams of the first ten docs it looks at vectors.
+    docs = [chunk for doc in read_docs(dev, max_docs, nlp.vocab) for chunk in cut(doc, cut_at)]
     examples = [Example(Text.of(doc).doc(nlp.vocab), doc) for doc in docs]
     nlp.initialize(lambda: examples)
     return nlp
@@ -41,7 +42,7 @@ def spancat(
     encoder: str, dev: str, test: str, max_docs: int, cut_at: int, sizes: list[int], runs: int
 ) -> dict[str, Any]:
     """Compare `transformer` and `spancat` at some batch sizes with the bare encoder."""
-    nlp = spancat_pipeline(encoder, dev, max_docs)
+    nlp = spancat_pipeline(encoder, dev, max_docs, cut_at)
     texts = read_texts(test, max_docs, cut_at)
     sides = {str(size): partial(pipe_seconds, nlp, texts, size) for size in sizes}
     return against_bare(encoder, texts, sides, runs)
