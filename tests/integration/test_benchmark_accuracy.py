@@ -205,7 +205,8 @@ def test_listed_changes_are_configs(script: ModuleType) -> None:
         assert nlp.pipe_names
         assert config["corpora"]["dev"]["@readers"] == configs.READER
     paper = configs.make_config(systems.System("binder_paper", "binder_paper"), settings, encoder="other")
-    assert paper["training"]["max_steps"] == 1305
+    # Five epochs of its own windows, which aren't the passages of binder.cfg.
+    assert paper["training"]["max_steps"] == 1055
     # The published code has no warm-up, whatever the dataset.
     assert paper["training"]["optimizer"]["learn_rate"]["warmup_steps"] == 0
     assert paper["corpora"]["train"]["augmenter"]["name"] == "other"
