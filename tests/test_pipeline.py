@@ -383,8 +383,9 @@ def test_streams_give_what_single_calls_give(
     learned: Language, texts: list[str], batch_size: int, n_process: int
 ) -> None:
     n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(2)
     try:
+        learned("Threads of torch that have worked are what a fork waits for in vain.")
         docs = list(learned.pipe(texts, batch_size=batch_size, n_process=n_process))
     finally:
         torch.set_num_threads(n_threads)

@@ -25,6 +25,7 @@ from ..shapes import SHAPES
 from ..types import TokenizerT
 from ..util import find_encoder
 from .adam import TorchAdam
+from .forks import use_one_thread_in_forks
 
 # What an encoder may compute and be saved in.
 PRECISIONS = ("float32", "bfloat16", "int8")
@@ -45,6 +46,7 @@ class ModuleShim(PyTorchShim):
         learn_rate_scale (float): What the optimizer's learning rate is multiplied by for this module.
         """
         super().__init__(None)
+        use_one_thread_in_forks()
         self._build = build
         self._settings: dict[str, Any] = {}
         self._learn_rate_scale = learn_rate_scale
