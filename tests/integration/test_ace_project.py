@@ -44,7 +44,7 @@ def test_ace_corpus_command(project: Path, year: int) -> None:
     assert all(number in output for number in reported)
     assert "outside the text" in output
     # The published settings, over those of the general config.
-    config = Config().from_disk(project / "corpus" / dataset / "binder.cfg", interpolate=False)
+    config = Config().from_disk(project / "corpus" / dataset / "binder-guideline.cfg", interpolate=False)
     model = config["components"]["binder_ner"]["model"]
     assert model["text_encoder"]["name"] == "google-bert/bert-base-uncased"
     assert (model["text_encoder"]["window"], model["text_encoder"]["stride"]) == (128, 16)
