@@ -31,16 +31,26 @@ def set_paths(config: Config, corpus: Path, descriptions: Descriptions = Descrip
     config["paths"]["labels"] = labels_path(corpus, descriptions).as_posix()
 
 
+def set_logger(config: Config, logger: Path, run: str) -> None:
+    """Let a config log as a file says, in which ${variables.run} is what the run is called."""
+    config["variables"] = {"run": run}
+    # Whole, not merged: another logger has other settings.
+    config["training"]["logger"] = Config().from_disk(logger, interpolate=False)["training"]["logger"]
+
+
 def main(
     base: Path,
     settings: Path,
     corpus: Path,
     output: Path,
     descriptions: Annotated[Descriptions, typer.Option(help="What describes a label.")] = Descriptions.guideline,
+    logger: Annotated[Path | None, typer.Option(help="A config with [training.logger], instead of BASE's.")] = None,
 ) -> None:
-    """Merge SETTINGS into BASE, let its paths point to CORPUS, and write it to OUTPUT."""
+    """Merge SETTINGS into BASE, let its paths point to CORPUS, and write it to OUTPUT, which names the run."""
     config = dataset_config(base, settings)
     set_paths(config, corpus, descriptions)
+    if logger:
+        set_logger(config, logger, f"{corpus.name}-{output.stem}")
     config.to_disk(output, interpolate=False)
 
 
