@@ -1,8 +1,10 @@
 """Write the config that a dataset is trained with: a general one, with the dataset's own settings over it."""
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
+from describe import Descriptions, labels_path
 from thinc.api import Config
 
 
@@ -22,17 +24,33 @@ def dataset_config(base: Path, settings: Path) -> Config:
     return config
 
 
-def set_paths(config: Config, corpus: Path) -> None:
-    """Let a config's paths point to a folder with the parts of a dataset and its labels."""
+def set_paths(config: Config, corpus: Path, descriptions: Descriptions = Descriptions.guideline) -> None:
+    """Let a config's paths point to a folder with the parts of a dataset, and to its labels so described."""
     config["paths"]["train"] = (corpus / "train.spacy").as_posix()
     config["paths"]["dev"] = (corpus / "dev.spacy").as_posix()
-    config["paths"]["labels"] = (corpus / "labels.json").as_posix()
+    config["paths"]["labels"] = labels_path(corpus, descriptions).as_posix()
 
 
-def main(base: Path, settings: Path, corpus: Path, output: Path) -> None:
-    """Merge SETTINGS into BASE, let its paths point to CORPUS, and write it to OUTPUT."""
+def set_logger(config: Config, logger: Path, run: str) -> None:
+    """Let a config log as a file says, in which ${variables.run} is what the run is called."""
+    config["variables"] = {"run": run}
+    # Whole, not merged: another logger has other settings.
+    config["training"]["logger"] = Config().from_disk(logger, interpolate=False)["training"]["logger"]
+
+
+def main(
+    base: Path,
+    settings: Path,
+    corpus: Path,
+    output: Path,
+    descriptions: Annotated[Descriptions, typer.Option(help="What describes a label.")] = Descriptions.guideline,
+    logger: Annotated[Path | None, typer.Option(help="A config with [training.logger], instead of BASE's.")] = None,
+) -> None:
+    """Merge SETTINGS into BASE, let its paths point to CORPUS, and write it to OUTPUT, which names the run."""
     config = dataset_config(base, settings)
-    set_paths(config, corpus)
+    set_paths(config, corpus, descriptions)
+    if logger:
+        set_logger(config, logger, f"{corpus.name}-{output.stem}")
     config.to_disk(output, interpolate=False)
 
 

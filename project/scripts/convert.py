@@ -19,6 +19,9 @@ from spacy_binder.corpora.litbank import read_litbank
 from spacy_binder.corpora.problems import HEADER as PROBLEMS_HEADER
 from spacy_binder.corpora.problems import Problems
 
+# Takes the folders ASSETS and SETTINGS of a dataset, a part of it, a pipeline with a vocabulary, and counts problems.
+Converter = Callable[[Path, Path, str, Language, Problems], Iterator[Doc]]
+
 
 def convert_demo(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
     """YIELDS (Doc): The documents of one part of the embedded corpus."""
@@ -41,26 +44,37 @@ def convert_genia(assets: Path, settings: Path, part: str, nlp: Language, proble
     yield from read_genia(assets / "dev.jsonlines", nlp, names=settings / f"{part}.txt", problems=problems)
 
 
-def convert_ncbi(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
-    """YIELDS (Doc): One part of NCBI-disease, ten sentences a document."""
-    name = {"train": "train.tsv", "dev": "devel.tsv", "test": "test.tsv"}[part]
-    yield from read_conll(assets / name, nlp, problems=problems)
+def columns(train: str, dev: str, test: str, sentences_per_doc: int = 10) -> Converter:
+    """Make the converter of a dataset that has a file of tokens and tags for each part.
+
+    train, dev, test (str): The names of the files in ASSETS.
+    sentences_per_doc (int): How many sentences make a document where the files have no -DOCSTART- lines.
+    RETURNS (Converter): The converter.
+    """
+    names = {"train": train, "dev": dev, "test": test}
+
+    def convert_columns(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
+        yield from read_conll(assets / names[part], nlp, problems=problems, sentences_per_doc=sentences_per_doc)
+
+    return convert_columns
 
 
-def convert_wnut17(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
-    """YIELDS (Doc): One part of WNUT 2017, where posts have nothing to do with each other: each is a document."""
-    names = {"train": "wnut17train.conll", "dev": "emerging.dev.conll", "test": "emerging.test.annotated"}
-    yield from read_conll(assets / names[part], nlp, problems=problems, sentences_per_doc=1)
-
-
-CONVERTERS: dict[str, Callable[[Path, Path, str, Language, Problems], Iterator[Doc]]] = {
+CONVERTERS: dict[str, Converter] = {
     "ace2004": convert_ace,
     "ace2005": convert_ace,
+    # Sentences of many abstracts: each is a document.
+    "bc2gm": columns("train.tsv", "devel.tsv", "test.tsv", sentences_per_doc=1),
+    "bc5-chem": columns("train.tsv", "devel.tsv", "test.tsv"),
+    "bc5-disease": columns("train.tsv", "devel.tsv", "test.tsv"),
+    "bc5cdr": columns("train.tsv", "devel.tsv", "test.tsv"),
+    "conll2003": columns("eng.train", "eng.testa", "eng.testb"),
     "demo": convert_demo,
     "genia": convert_genia,
+    "jnlpba": columns("train.tsv", "devel.tsv", "test.tsv"),
     "litbank": convert_litbank,
-    "ncbi": convert_ncbi,
-    "wnut17": convert_wnut17,
+    "ncbi": columns("train.tsv", "devel.tsv", "test.tsv"),
+    # Posts have nothing to do with each other: each is a document.
+    "wnut17": columns("wnut17train.conll", "emerging.dev.conll", "emerging.test.annotated", sentences_per_doc=1),
 }
 PARTS = ("train", "dev", "test")
 # Sentences and mentions of the parts, as reported in the repository of Yan et al. 2023 ("An Embarrassingly Easy but

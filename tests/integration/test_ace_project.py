@@ -1,38 +1,20 @@
 """The project's corpus command on ACE, from small files in its formats."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import spacy
 from ace_files import ACE2004, ACE2005, write_ace2004, write_ace2005
-from conftest import ROOT
+from project_copy import copy_project, run_python
 from spacy.tokens import DocBin
 from thinc.api import Config
-
-PROJECT = ROOT / "project"
-ENV = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-
-
-def run(project: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run Python in the project's folder."""
-    command = [sys.executable, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=project, env=ENV)
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the project beside the configs, without corpora that need a licence."""
-    ignored = shutil.ignore_patterns(
-        "corpus", "training", "metrics", "packages", "assets", "project.lock", "__pycache__"
-    )
-    shutil.copytree(ROOT / "configs", tmp_path / "configs")
-    shutil.copytree(PROJECT, tmp_path / "project", ignore=ignored)
-    return tmp_path / "project"
+    return copy_project(tmp_path)
 
 
 @pytest.mark.parametrize("year", [2004, 2005])
@@ -45,7 +27,7 @@ def test_ace_corpus_command(project: Path, year: int) -> None:
     parts = {"train": [first, second], "dev": [second], "test": [first]}
     for part, names in parts.items():
         (assets / f"{part}.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf8")
-    result = run(project, "-m", "spacy", "project", "run", "corpus", ".", "--vars.dataset", dataset)
+    result = run_python(project, "-m", "spacy", "project", "run", "corpus", ".", "--vars.dataset", dataset)
     assert result.returncode == 0, result.stdout + result.stderr
     n_spans = {2004: {first: 12, second: 3}, 2005: {first: 9, second: 5}}[year]
     labels = json.loads((project / "corpus" / dataset / "labels.json").read_text(encoding="utf8"))
@@ -62,7 +44,7 @@ def test_ace_corpus_command(project: Path, year: int) -> None:
     assert all(number in output for number in reported)
     assert "outside the text" in output
     # The published settings, over those of the general config.
-    config = Config().from_disk(project / "corpus" / dataset / "binder.cfg", interpolate=False)
+    config = Config().from_disk(project / "corpus" / dataset / "binder-guideline.cfg", interpolate=False)
     model = config["components"]["binder_ner"]["model"]
     assert model["text_encoder"]["name"] == "google-bert/bert-base-uncased"
     assert (model["text_encoder"]["window"], model["text_encoder"]["stride"]) == (128, 16)
@@ -76,7 +58,7 @@ def test_ace_corpus_command_without_a_document(project: Path) -> None:
     assets = write_ace2005(project / "assets" / "ace2005")
     for part in ("train", "dev", "test"):
         (assets / f"{part}.txt").write_text("nw/adj/AFP_1\n", encoding="utf8")
-    result = run(project, "scripts/convert.py", "ace2005", assets, "datasets/ace2005", "corpus/ace2005")
+    result = run_python(project, "scripts/convert.py", "ace2005", assets, "datasets/ace2005", "corpus/ace2005")
     assert result.returncode == 1
     assert "B043" in result.stdout and "AFP_1" in result.stdout
     assert "Traceback" not in result.stdout + result.stderr

@@ -93,7 +93,7 @@ def test_corpus_command_gives_the_labels_and_the_config(project_copy: Path) -> N
     nlp = spacy.blank("en")
     docs = DocBin().from_disk(corpus / "train.spacy").get_docs(nlp.vocab)
     assert {span.label_ for doc in docs for span in doc.spans["sc"]} == set(labels)
-    config = spacy.util.load_config(corpus / "binder.cfg")
+    config = spacy.util.load_config(corpus / "binder-guideline.cfg")
     for part in ("train", "dev", "labels"):
         assert (project_copy / config["paths"][part]).exists()
     given = spacy.util.load_config(ROOT / "configs" / "binder.cfg")
@@ -101,15 +101,17 @@ def test_corpus_command_gives_the_labels_and_the_config(project_copy: Path) -> N
 
 
 def test_report_command_prints_a_table_and_writes_a_page(project_copy: Path, trained: tuple[Path, Path]) -> None:
-    shutil.copytree(trained[0], project_copy / "training" / "demo" / "binder" / "model-best")
+    shutil.copytree(trained[0], project_copy / "training" / "demo" / "binder-guideline" / "model-best")
     printed = run("-m", "spacy", "project", "run", "report", cwd=project_copy)
-    metrics = json.loads((project_copy / "metrics" / "demo-binder" / "metrics.json").read_text(encoding="utf8"))
+    metrics = json.loads(
+        (project_copy / "metrics" / "demo-binder-guideline" / "metrics.json").read_text(encoding="utf8")
+    )
     for label, scores in {**metrics["labels"], "all": metrics["all"]}.items():
         f_score = "-" if scores["f"] is None else f"{100 * scores['f']:.1f}"
         assert re.search(rf"^{label} .* {f_score}$", printed, flags=re.M), label
     nested = metrics["nesting"]["nested"]["r"]
     assert f"Recall of spans inside or around another: {100 * nested:.1f}" in printed
-    page = (project_copy / "metrics" / "demo-binder.html").read_text(encoding="utf8")
+    page = (project_copy / "metrics" / "demo-binder-guideline.html").read_text(encoding="utf8")
     golds = DocBin().from_disk(project_copy / "corpus" / "demo" / "test.spacy").get_docs(spacy.blank("en").vocab)
     assert page.count("<article") == min(sum(len(list(gold.sents)) for gold in golds), 200)
 

@@ -1,0 +1,77 @@
+"""Describe labels otherwise than by what the guidelines mean: by name alone, or by examples from the training part."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from enum import Enum
+from pathlib import Path
+
+import spacy
+import typer
+from spacy.tokens import Doc, DocBin
+from wasabi import msg
+
+from spacy_binder.descriptions import default_description
+
+MOST = 8
+
+
+class Descriptions(str, Enum):
+    """What the type encoder reads of a label: what the guidelines mean by it, its name, or examples of it."""
+
+    guideline = "guideline"
+    name = "name"
+    examples = "examples"
+
+
+def labels_path(corpus: Path, descriptions: Descriptions) -> Path:
+    """RETURNS (Path): The file in the folder of a converted dataset that has its labels so described."""
+    # The plain name is what everything takes that doesn't choose.
+    return corpus / ("labels.json" if descriptions == "guideline" else f"labels-{descriptions.value}.json")
+
+
+def name_labels(guideline: dict[str, str]) -> dict[str, str]:
+    """RETURNS (dict[str, str]): The name of each label in plain words: what its description has before the colon."""
+    names = {label: text.partition(":") for label, text in guideline.items()}
+    return {label: name if colon else default_description(label) for label, (name, colon, _) in names.items()}
+
+
+def exemplify_labels(names: dict[str, str], docs: Iterable[Doc], *, most: int = MOST) -> dict[str, str]:
+    """Describe each label by its most frequent gold spans; of equally frequent ones the shorter.
+
+    names (dict[str, str]): The labels and their names, which describe those without a gold span.
+    docs (Iterable[Doc]): Documents of the training part, and of no other: descriptions are learned from.
+    most (int): The most spans of a label. What differs in case alone counts as one, spelled as it is most often.
+    RETURNS (dict[str, str]): The descriptions.
+    """
+    counts: dict[str, Counter[str]] = {label: Counter() for label in names}
+    for doc in docs:
+        for span in doc.spans["sc"]:
+            if span.label_ in counts:
+                counts[span.label_][" ".join(span.text.split())] += 1
+    described = {}
+    for label, texts in counts.items():
+        spellings: dict[str, Counter[str]] = {}
+        for text, count in texts.items():
+            spellings.setdefault(text.casefold(), Counter())[text] += count
+        ranked = sorted(spellings.values(), key=lambda same: (-same.total(), len(min(same)), min(same)))
+        chosen = [same.most_common(1)[0][0] for same in ranked[:most]]
+        described[label] = ", ".join(chosen) or names[label]
+    return described
+
+
+def main(corpus: Path) -> None:
+    """Read the labels and the training part in CORPUS, and write the other descriptions beside them."""
+    guideline = json.loads(labels_path(corpus, Descriptions.guideline).read_text(encoding="utf8"))
+    names = name_labels(guideline)
+    docs = DocBin().from_disk(corpus / "train.spacy").get_docs(spacy.blank("en").vocab)
+    examples = exemplify_labels(names, docs)
+    for descriptions, labels in ((Descriptions.name, names), (Descriptions.examples, examples)):
+        text = json.dumps(labels, indent=2, ensure_ascii=False)
+        labels_path(corpus, descriptions).write_text(f"{text}\n", encoding="utf8")
+    rows = [(label, names[label], examples[label]) for label in guideline]
+    msg.table(rows, header=("Label", "Name", "Examples"), divider=True, max_col=80)
+
+
+if __name__ == "__main__":
+    typer.run(main)
