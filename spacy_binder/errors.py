@@ -102,6 +102,19 @@ class Errors:
     B042 = "[B042] {path} has no file {missing} of the same name beside it. A document of ACE is a pair of them."
     B043 = "[B043] {n} of the documents that {documents} lists are not under {path}, the first being: {first}."
     B044 = "[B044] The document {name} is in {first} and in {second}. Name one of the folders, or remove one."
+    B045 = (
+        "[B045] The format 'huggingface' needs the package `datasets`, which isn't installed. Install it by "
+        '`pip install "spacy-binder[datasets]"`.'
+    )
+    B046 = (
+        "[B046] {path} is no folder that `save_to_disk` of Hugging Face `datasets` has written: it has neither "
+        "state.json nor dataset_dict.json."
+    )
+    B047 = "[B047] The dataset {path} has the columns {columns}. Expected {wanted}; options name other columns."
+    B048 = (
+        "[B048] {path} holds several datasets: {splits}. Name one by the option `split`, which is {split!r}, or give "
+        "its own folder."
+    )
 
     B025 = (
         "[B025] The threshold of label '{label}' in `thresholds` of component '{name}' has to be between 0 and 1, but "

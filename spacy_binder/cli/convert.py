@@ -43,7 +43,7 @@ def convert_cli(
         # disable=None: no bar where there is no terminal.
         with tqdm(docs, unit=" documents", disable=None) as progress:
             counts = write_docbins(progress, output, spans_key=spans_key, shard=shard)
-    except ValueError as error:
+    except (ImportError, ValueError) as error:
         msg.fail(f"Can't read {source} as {name}", str(error), exits=1)
         return
     msg.table([counts.row()], header=HEADER, divider=True, aligns=("r",) * len(HEADER))

@@ -9,6 +9,7 @@ from .dygie import read_dygie
 from .ents import read_ents
 from .genia import read_genia
 from .genia_xml import read_genia_xml
+from .huggingface import read_huggingface
 from .inline import read_inline
 from .jsonl import read_jsonl
 from .label_studio import read_label_studio
@@ -24,6 +25,7 @@ FORMATS: dict[str, Reader] = {
     "ents": read_ents,
     "genia": read_genia,
     "genia_xml": read_genia_xml,
+    "huggingface": read_huggingface,
     "inline": read_inline,
     "jsonl": read_jsonl,
     "label_studio": read_label_studio,
@@ -39,6 +41,7 @@ make_dygie_corpus = corpus_factory("make_dygie_corpus", read_dygie)
 make_ents_corpus = corpus_factory("make_ents_corpus", read_ents)
 make_genia_corpus = corpus_factory("make_genia_corpus", read_genia)
 make_genia_xml_corpus = corpus_factory("make_genia_xml_corpus", read_genia_xml)
+make_huggingface_corpus = corpus_factory("make_huggingface_corpus", read_huggingface)
 make_inline_corpus = corpus_factory("make_inline_corpus", read_inline)
 make_jsonl_corpus = corpus_factory("make_jsonl_corpus", read_jsonl)
 make_label_studio_corpus = corpus_factory("make_label_studio_corpus", read_label_studio)

@@ -1,0 +1,158 @@
+"""Datasets of Hugging Face `datasets` on disk: folders of arrow files, as `save_to_disk` writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ..errors import Errors
+from .problems import Problems, wrong_format
+from .spans import Annotation, set_spans_by_characters, set_spans_by_tokens
+from .tags import SCHEMES, Tag, parse_tag, recognise_scheme, spans_of_tags
+
+SPAN_COLUMNS = ("spans", "entities")
+PARTS = ("start", "end", "label")
+# Rows read at a time, as many as `datasets` writes.
+BATCH = 1000
+
+
+def read_huggingface(
+    path: Path,
+    nlp: Language,
+    *,
+    spans_key: str = "sc",
+    problems: Problems,
+    split: str = "",
+    token_column: str = "tokens",
+    tag_column: str = "ner_tags",
+    span_column: str = "",
+    scheme: str = "auto",
+    label: str = "",
+) -> Iterator[Doc]:
+    """Read rows with tokens and tags, with tokens and spans, or with `text` and spans. A row is a document.
+
+    path (Path): The folder of a dataset or, with `split`, of several.
+    nlp (Language): Its tokenizer makes the tokens where the rows have `text` alone.
+    spans_key (str): Key of doc.spans to write the spans to.
+    problems (Problems): Counts what can't be taken over as it is. A row counts as a line, from 1.
+    split (str): Which dataset of a folder that holds several, such as "train".
+    token_column (str): The column of the tokens.
+    tag_column (str): That of a tag a token: strings, or numbers that a ClassLabel names.
+    span_column (str): That of spans with `start`, `end` and `label`, counted in tokens, or in characters where there
+        are none, end exclusive. If empty, it is `spans` or `entities`, where there is one. Goes before tags.
+    scheme (str): iob1, iob2, iobes (or BILOU, which says the same), or auto: told from all tags.
+    label (str): The label of tags without one, where they are just B, I and O.
+    YIELDS (Doc): The documents, without sentence starts; tokens are joined by single spaces.
+    RAISES (ImportError): If `datasets` isn't installed.
+    RAISES (ValueError): If there is no such dataset, or its columns are others.
+    """
+    if scheme not in SCHEMES:
+        raise ValueError(Errors.B016.format(kind="scheme", name=scheme, known=", ".join(SCHEMES)))
+    dataset = _load(path, split)
+    features = dataset.features
+    spans = span_column or next((name for name in SPAN_COLUMNS if name in features), "")
+    by_tokens = token_column in features
+    if spans in features and (by_tokens or "text" in features):
+        names = _span_names(features[spans])
+        for number, row in _rows(dataset):
+            annotations = [Annotation(*span, number) for span in _spans(path, number, row[spans], names)]
+            if by_tokens:
+                doc = Doc(nlp.vocab, words=_words(path, number, row[token_column]))
+            else:
+                doc = nlp.make_doc(row["text"] or "")
+            set_spans = set_spans_by_tokens if by_tokens else set_spans_by_characters
+            set_spans(doc, annotations, spans_key=spans_key, path=path, problems=problems)
+            yield doc
+    elif by_tokens and tag_column in features and not span_column:
+        names = getattr(getattr(features[tag_column], "feature", None), "names", None)
+        if scheme == "auto":
+            rows = _rows(dataset.select_columns([tag_column]))
+            scheme = recognise_scheme(_tags(path, number, row[tag_column], names, label) for number, row in rows)
+        for number, row in _rows(dataset):
+            words = _words(path, number, row[token_column])
+            tags = _tags(path, number, row[tag_column], names, label)
+            if len(words) != len(tags):
+                raise wrong_format(path, number, f"{len(words)} tokens and {len(tags)} tags", "a tag a token")
+            doc = Doc(nlp.vocab, words=words)
+            found, mended = spans_of_tags(tags, [number] * len(tags), 0, scheme)
+            for kind, span in mended:
+                problems.add(kind, path, number, " ".join(words[span.start : span.end]))
+            set_spans_by_tokens(doc, found, spans_key=spans_key, path=path, problems=problems)
+            yield doc
+    else:
+        wanted = f"{token_column!r} with {tag_column!r}, or {token_column!r} or 'text' with "
+        wanted += repr(span_column) if span_column else " or ".join(map(repr, SPAN_COLUMNS))
+        raise ValueError(Errors.B047.format(path=path, columns=", ".join(features) or "none", wanted=wanted))
+
+
+def _load(path: Path, split: str) -> Any:
+    if find_spec("datasets") is None:
+        raise ImportError(Errors.B045)
+    if (path / "dataset_dict.json").is_file():
+        splits = sorted(file.parent.name for file in path.glob("*/state.json"))
+        if split not in splits:
+            raise ValueError(Errors.B048.format(path=path, splits=", ".join(splits), split=split))
+        path = path / split
+    if not (path / "state.json").is_file():
+        raise ValueError(Errors.B046.format(path=path))
+    # Imported here: it takes longer than all the rest, and is there only if asked for.
+    from datasets import load_from_disk  # type: ignore[import-not-found]
+
+    return load_from_disk(str(path))
+
+
+def _rows(dataset: Any) -> Iterator[tuple[int, dict[str, Any]]]:
+    number = 0
+    for batch in dataset.iter(BATCH):
+        for values in zip(*batch.values(), strict=True):
+            number += 1
+            yield number, dict(zip(batch, values, strict=True))
+
+
+def _words(path: Path, number: int, value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(word, str) and word for word in value):
+        raise wrong_format(path, number, f"the tokens {str(value)[:60]}", "a list of strings that aren't empty")
+    return value
+
+
+def _tags(path: Path, number: int, value: Any, names: Sequence[str] | None, label: str) -> list[Tag]:
+    tags = []
+    for tag in value if isinstance(value, list) else [value]:
+        text = _named(tag, names)
+        parsed = parse_tag(text, label) if isinstance(text, str) else None
+        if parsed is None:
+            expected = "O, or a tag such as B-LABEL or I-LABEL: a string, or a number that a ClassLabel names"
+            hint = ", or the option `label` for tags without one" if text in ("B", "I") else ""
+            raise wrong_format(path, number, f"the tag {text!r}", expected + hint)
+        tags.append(parsed)
+    return tags
+
+
+def _span_names(feature: Any) -> Sequence[str] | None:
+    """RETURNS (Sequence[str]): The labels that a ClassLabel names. A list of dicts may be kept as a dict of lists."""
+    inner = getattr(feature, "feature", feature)
+    found = inner.get("label") if isinstance(inner, dict) else None
+    return getattr(getattr(found, "feature", found), "names", None)
+
+
+def _spans(path: Path, number: int, value: Any, names: Sequence[str] | None) -> list[tuple[int, int, str]]:
+    if isinstance(value, dict) and all(isinstance(value.get(part), list) for part in PARTS):
+        value = [dict(zip(PARTS, span, strict=False)) for span in zip(*(value[part] for part in PARTS), strict=False)]
+    spans = []
+    for span in [] if value is None else value if isinstance(value, list) else [value]:
+        start, end, label = (span.get(part) for part in PARTS) if isinstance(span, dict) else (None, None, None)
+        label = _named(label, names)
+        if not isinstance(start, int) or not isinstance(end, int) or not isinstance(label, str):
+            expected = '{"start": 0, "end": 2, "label": "PER"}, the label a string, or a number that a ClassLabel names'
+            raise wrong_format(path, number, f"the span {str(span)[:60]}", expected)
+        spans.append((start, end, label))
+    return spans
+
+
+def _named(value: Any, names: Sequence[str] | None) -> Any:
+    return names[value] if names and isinstance(value, int) and 0 <= value < len(names) else value

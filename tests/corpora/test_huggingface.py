@@ -1,0 +1,170 @@
+"""Datasets of Hugging Face `datasets` on disk."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+from conftest import spans_of
+from spacy.util import registry
+from typer.testing import CliRunner
+
+from spacy_binder.cli import binder_cli
+from spacy_binder.corpora import huggingface
+from spacy_binder.corpora.huggingface import read_huggingface
+from spacy_binder.corpora.problems import Problems
+
+NLP = spacy.blank("en")
+TAGS = ["O", "B-GPE", "I-GPE", "B-PER"]
+WORDS = ["Anna", "left", "New", "York"]
+
+
+@pytest.fixture(scope="module")
+def datasets() -> Any:
+    """The package, where it is installed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = pytest.importorskip("datasets", reason="the extra `datasets` isn't installed")
+    found.disable_progress_bars()
+    return found
+
+
+@pytest.fixture
+def save(datasets: Any, tmp_path: Path) -> Any:
+    """Writes columns of the given types to a folder."""
+
+    def save_columns(features: dict, *rows: dict) -> Path:
+        dataset = datasets.Dataset.from_list(list(rows), features=datasets.Features(features))
+        dataset.save_to_disk(tmp_path / "data")
+        return tmp_path / "data"
+
+    return save_columns
+
+
+def span(start: int, end: int, label: Any) -> dict:
+    """RETURNS (dict): A span as rows have it."""
+    return {"start": start, "end": end, "label": label}
+
+
+def span_type(datasets: Any, label: Any) -> dict:
+    """RETURNS (dict): The types of a span's parts."""
+    return {"start": datasets.Value("int32"), "end": datasets.Value("int32"), "label": label}
+
+
+def test_tags_that_a_class_label_names(datasets: Any, save: Any) -> None:
+    """A row is a document; a tag that can't be where it is counts as a problem, with its row as line."""
+    features = {
+        "tokens": datasets.List(datasets.Value("string")),
+        "ner_tags": datasets.List(datasets.ClassLabel(names=TAGS)),
+    }
+    rows = [{"tokens": WORDS, "ner_tags": [3, 0, 1, 2]}, {"tokens": ["It", "Riga"], "ner_tags": [0, 2]}]
+    problems = Problems()
+    docs = list(read_huggingface(save(features, *rows, {"tokens": [], "ner_tags": []}), NLP, problems=problems))
+    assert [spans_of(doc) for doc in docs] == [[(0, 1, "PER"), (2, 4, "GPE")], [(1, 2, "GPE")], []]
+    assert [token.text for token in docs[0]] == WORDS
+    assert [(p.kind, p.line, p.text) for p in problems.first["tag order"]] == [("tag order", 2, "Riga")]
+
+
+def test_tags_that_are_strings_in_other_columns(datasets: Any, save: Any) -> None:
+    features = {name: datasets.List(datasets.Value("string")) for name in ("words", "tags")}
+    path = save(features, {"words": ["New", "York", "Oslo"], "tags": ["B", "I", "B"]})
+    options = {"token_column": "words", "tag_column": "tags", "label": "GPE"}
+    [doc] = read_huggingface(path, NLP, spans_key="gold", problems=Problems(strict=True), **options)
+    assert spans_of(doc, "gold") == [(0, 2, "GPE"), (2, 3, "GPE")]
+
+
+@pytest.mark.parametrize("kind", ["list of dicts", "dict of lists"])
+@pytest.mark.parametrize("named", [True, False])
+def test_spans_by_tokens(datasets: Any, save: Any, kind: str, named: bool) -> None:
+    """Nested ones too. What doesn't fit is counted."""
+    label = datasets.ClassLabel(names=["GPE", "PER"]) if named else datasets.Value("string")
+    parts = span_type(datasets, label)
+    found = [span(2, 4, 0 if named else "GPE"), span(0, 4, 1 if named else "PER"), span(3, 5, 1 if named else "PER")]
+    value: Any = found
+    feature: Any = datasets.List(parts)
+    if kind == "dict of lists":
+        value = {name: [row[name] for row in found] for name in parts}
+        feature = {name: datasets.List(of) for name, of in parts.items()}
+    path = save(
+        {"tokens": datasets.List(datasets.Value("string")), "entities": feature}, {"tokens": WORDS, "entities": value}
+    )
+    problems = Problems()
+    [doc] = read_huggingface(path, NLP, problems=problems)
+    assert spans_of(doc) == [(0, 4, "PER"), (2, 4, "GPE")]
+    assert problems.counts == {"out of range": 1}
+
+
+def test_spans_by_characters(datasets: Any, save: Any) -> None:
+    """Where there are no tokens."""
+    features = {
+        "text": datasets.Value("string"),
+        "spans": datasets.List(span_type(datasets, datasets.Value("string"))),
+    }
+    path = save(features, {"text": "In Riga.", "spans": [span(3, 7, "GPE"), span(3, 6, "GPE")]})
+    problems = Problems()
+    [doc] = read_huggingface(path, NLP, problems=problems)
+    assert (spans_of(doc), problems.counts) == ([(1, 2, "GPE")], {"misaligned": 1})
+
+
+def test_splits(datasets: Any, tmp_path: Path) -> None:
+    """One has to be named: test data doesn't get into training data by an oversight."""
+    row = {"tokens": ["Riga"], "ner_tags": ["B-GPE"]}
+    split = datasets.Dataset.from_list([row])
+    datasets.DatasetDict({"train": split, "test": split}).save_to_disk(tmp_path)
+    [doc] = read_huggingface(tmp_path, NLP, split="test", problems=Problems())
+    assert spans_of(doc) == [(0, 1, "GPE")]
+    assert len(list(read_huggingface(tmp_path / "train", NLP, problems=Problems()))) == 1
+    with pytest.raises(ValueError, match=r"B048\] .* several datasets: test, train\. .* is ''"):
+        list(read_huggingface(tmp_path, NLP, problems=Problems()))
+
+
+def test_command_and_registered_reader(datasets: Any, save: Any, tmp_path: Path) -> None:
+    texts = datasets.List(datasets.Value("string"))
+    path = save({"tokens": texts, "ner_tags": texts}, {"tokens": ["Riga"], "ner_tags": ["B-GPE"]})
+    arguments = ["convert", str(path), str(tmp_path / "x.spacy"), "--format", "huggingface"]
+    result = CliRunner().invoke(binder_cli, arguments)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "x.spacy").exists()
+    [example] = registry.readers.get("spacy_binder.huggingface.v1")(path)(NLP)
+    assert spans_of(example.reference) == [(0, 1, "GPE")]
+
+
+@pytest.mark.parametrize(
+    "row, options, message",
+    [
+        (
+            {"words": ["a"]},
+            {},
+            r"B047\] .* columns words\. Expected 'tokens' with 'ner_tags', or .*'spans' or 'entities'",
+        ),
+        ({"tokens": ["a"], "ner_tags": ["O"]}, {"span_column": "x"}, r"B047\] .* with 'x'"),
+        ({"tokens": ["a"], "ner_tags": [1]}, {}, r"B013\] .*, line 1: the tag 1\. Expected .* a ClassLabel names"),
+        ({"tokens": ["a"], "ner_tags": ["B"]}, {}, r"B013\] .*: the tag 'B'\. .* the option `label`"),
+        ({"tokens": ["a"], "ner_tags": ["O", "O"]}, {}, r"B013\] .*: 1 tokens and 2 tags\. Expected a tag a token"),
+        ({"tokens": [""], "ner_tags": ["O"]}, {}, r"B013\] .*: the tokens \[''\]\. Expected"),
+        ({"tokens": ["a"], "spans": [{"start": 0, "label": "X"}]}, {}, r"B013\] .*: the span .* Expected \{\"start\""),
+        ({"tokens": ["a"], "spans": [span(0, 1, 7)]}, {}, r"B013\] .*: the span .* Expected \{\"start\""),
+        ({"tokens": "a", "spans": []}, {}, r"B013\] .*: the tokens a\. Expected a list of strings"),
+    ],
+)
+def test_other_columns(datasets: Any, tmp_path: Path, row: dict, options: dict, message: str) -> None:
+    datasets.Dataset.from_list([row]).save_to_disk(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        list(read_huggingface(tmp_path, NLP, problems=Problems(), **options))
+
+
+def test_no_dataset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whether or not the package is there."""
+    with monkeypatch.context() as patch:
+        patch.setattr(huggingface, "find_spec", lambda _: object())
+        with pytest.raises(ValueError, match=r"B046\] .*state\.json"):
+            list(read_huggingface(tmp_path, NLP, problems=Problems()))
+        patch.setattr(huggingface, "find_spec", lambda _: None)
+        with pytest.raises(ImportError, match=r'B045\] .*pip install "spacy-binder\[datasets\]"'):
+            list(read_huggingface(tmp_path, NLP, problems=Problems()))
+        result = CliRunner().invoke(
+            binder_cli, ["convert", str(tmp_path), str(tmp_path / "x.spacy"), "--format", "huggingface"]
+        )
+        assert result.exit_code == 1
+        assert "B045" in result.output
