@@ -151,5 +151,6 @@ def test_workflow(tmp_path: Path, tiny_encoder: str) -> None:
         scores = json.loads((project / "scores.json").read_text(encoding="utf8"))
         assert metrics[name]["f"] == pytest.approx(scores["spans_sc_f"])
     assert metrics["dictionary"]["patterns"] == 2
+    assert (metrics["trained"]["seed"], metrics["trained"]["max_steps"]) == (42, 2)
     assert metrics["gold_spans"]["found_by_dictionary"]["n"] + metrics["gold_spans"]["missed_by_dictionary"]["n"] == 696
     assert f"of {metrics['gold_spans']['missed_by_dictionary']['n']} it misses" in result.stdout

@@ -39,6 +39,7 @@ def compare(dictionary: Path, model: Path, test: Path) -> dict[str, Any]:
     """
     ruler, nlp = spacy.load(dictionary), spacy.load(model)
     by_dictionary, by_model = predict(ruler, test), predict(nlp, test)
+    training = nlp.config.interpolate()["training"]
     gold = extents([example.reference for example in by_model])
     found, learned = (extents([e.predicted for e in examples]) for examples in (by_dictionary, by_model))
     groups = {
@@ -49,8 +50,8 @@ def compare(dictionary: Path, model: Path, test: Path) -> dict[str, Any]:
         "dictionary": {**spacy_scores(ruler, by_dictionary), "patterns": len(ruler.get_pipe("span_ruler").patterns)},
         "trained": {
             **spacy_scores(nlp, by_model),
-            "seed": nlp.config["training"]["seed"],
-            "max_steps": nlp.config["training"]["max_steps"],
+            "seed": training["seed"],
+            "max_steps": training["max_steps"],
         },
         "gold_spans": {
             name: {
