@@ -91,8 +91,8 @@ def read_huggingface(
 
 
 def _load(path: Path, split: str) -> Any:
-    if find_spec("datasets") is None:
-        raise ImportError(Errors.B045)
+    if not path.exists():
+        raise ValueError(Errors.B032.format(path=path))
     if (path / "dataset_dict.json").is_file():
         splits = sorted(file.parent.name for file in path.glob("*/state.json"))
         if split not in splits:
@@ -100,6 +100,8 @@ def _load(path: Path, split: str) -> Any:
         path = path / split
     if not (path / "state.json").is_file():
         raise ValueError(Errors.B046.format(path=path))
+    if find_spec("datasets") is None:
+        raise ImportError(Errors.B045)
     # Imported here: it takes longer than all the rest, and is there only if asked for.
     from datasets import load_from_disk  # type: ignore[import-not-found]
 
