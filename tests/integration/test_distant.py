@@ -1,10 +1,6 @@
 """The project's workflow `distant`: its dictionary, its labels, and a run that is too short to learn anything."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -12,19 +8,12 @@ from types import ModuleType
 import pytest
 import spacy
 import srsly
-from conftest import ROOT, spans_of
+from conftest import spans_of
+from project_copy import PROJECT, copy_project, run_python
 from spacy.tokens import Doc, DocBin, Span
 
-PROJECT = ROOT / "project"
 SCRIPTS = PROJECT / "scripts"
-ENV = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 NLP = spacy.blank("en")
-
-
-def run(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run Python in a folder."""
-    command = [sys.executable, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=ENV)
 
 
 def make_doc(text: str, *spans: tuple[int, int, str]) -> Doc:
@@ -109,7 +98,7 @@ def test_labels_are_those_of_the_dictionary_alone(ruler: ModuleType) -> None:
 def test_given_patterns_are_checked(tmp_path: Path, pattern: dict, problem: str) -> None:
     srsly.write_jsonl(tmp_path / "x.jsonl", [{"label": "GPE", "pattern": "Bonn"}, pattern])
     srsly.write_json(tmp_path / "labels.json", {"GPE": "towns"})
-    result = run(tmp_path, SCRIPTS / "dictionary.py", "x.jsonl", "labels.json", "out.jsonl")
+    result = run_python(tmp_path, SCRIPTS / "dictionary.py", "x.jsonl", "labels.json", "out.jsonl")
     assert result.returncode == 1
     assert f"x.jsonl, line 2: {problem}" in " ".join(result.stdout.split())
     assert not (tmp_path / "out.jsonl").exists()
@@ -117,10 +106,7 @@ def test_given_patterns_are_checked(tmp_path: Path, pattern: dict, problem: str)
 
 def test_workflow(tmp_path: Path, tiny_encoder: str) -> None:
     """From patterns of one's own to scores of dictionary and pipeline, without a gold span in what is trained on."""
-    ignored = shutil.ignore_patterns("corpus", "training", "metrics", "packages", "project.lock", "__pycache__")
-    shutil.copytree(PROJECT, tmp_path / "project", ignore=ignored)
-    shutil.copytree(ROOT / "configs", tmp_path / "configs")
-    project = tmp_path / "project"
+    project = copy_project(tmp_path, assets=True)
     settings = project / "datasets" / "demo" / "settings.cfg"
     block = "components.binder_ner.model.text_encoder"
     settings.write_text(
@@ -133,7 +119,7 @@ def test_workflow(tmp_path: Path, tiny_encoder: str) -> None:
         project / "own.jsonl", [{"label": "GPE", "pattern": "Ghana"}, {"label": "DATE", "pattern": "1929"}]
     )
     arguments = ("run", "distant", ".", "--vars.dictionary", "own.jsonl")
-    result = run(project, "-m", "spacy", "project", *arguments)
+    result = run_python(project, "-m", "spacy", "project", *arguments)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "PER, ORG, LOC, FAC, VEH, WORK" in result.stdout
     distant = project / "corpus" / "demo" / "distant"
@@ -147,7 +133,9 @@ def test_workflow(tmp_path: Path, tiny_encoder: str) -> None:
     metrics = json.loads((project / "metrics" / "demo-distant-binder-guideline.json").read_text(encoding="utf8"))
     gold = project / "corpus" / "demo" / "test.spacy"
     for name, model in {"dictionary": "dictionary", "trained": "distant-binder-guideline/model-best"}.items():
-        run(project, "-m", "spacy", "evaluate", project / "training" / "demo" / model, gold, "--output", "scores.json")
+        run_python(
+            project, "-m", "spacy", "evaluate", project / "training" / "demo" / model, gold, "--output", "scores.json"
+        )
         scores = json.loads((project / "scores.json").read_text(encoding="utf8"))
         assert metrics[name]["f"] == pytest.approx(scores["spans_sc_f"])
     assert metrics["dictionary"]["patterns"] == 2
