@@ -17,6 +17,7 @@ mixed_precision = false
 inference_precision = "float32"
 word_shapes = true
 gradient_checkpointing = false
+attention_dropout = null
 tokenizer_config = {}
 transformer_config = {}
 
@@ -36,6 +37,7 @@ max_span_length = 30
 width_embedding_size = 128
 temperature = 0.07
 learn_rate_scale = 1.0
+recurrent_size = 0
 """
 DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
 DEFAULT_LOSS_WEIGHTS = {"start": 0.2, "end": 0.2, "span": 0.6, "gold": 0.5, "threshold": 0.5}

@@ -115,6 +115,10 @@ class Errors:
         "[B048] {path} holds several datasets: {splits}. Name one by the option `split`, which is {split!r}, or give "
         "its own folder."
     )
+    B049 = (
+        "[B049] `attention_dropout` can't be set for the encoder '{encoder}': its config has no {known}. Leave it "
+        "null, or set what it has in `transformer_config`."
+    )
 
     B025 = (
         "[B025] The threshold of label '{label}' in `thresholds` of component '{name}' has to be between 0 and 1, but "

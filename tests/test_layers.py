@@ -15,6 +15,7 @@ from spacy.util import fix_random_seed
 from thinc.api import Adam, Model, RAdam
 from torch import nn
 
+from spacy_binder.layers import shim as shim_module
 from spacy_binder.layers import type_encoder as type_encoder_module
 from spacy_binder.layers.adam import TorchAdam
 from spacy_binder.layers.shim import ModuleShim
@@ -163,6 +164,33 @@ def test_token_longer_than_a_window_is_reported_once(tiny_encoder: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         layer.predict([doc])
+
+
+def test_attention_without_dropout(tiny_encoder: str) -> None:
+    """All of its dropout is gone, and stays so in what is saved; the other layers' is there."""
+    nlp = spacy.blank("en")
+    config = binder_config(tiny_encoder)
+    config["model"]["text_encoder"]["attention_dropout"] = 0.0
+    nlp.add_pipe("binder_ner", config=config)
+    nlp.initialize(lambda: demo_examples(nlp, ["news-01"]))
+    again = spacy.blank("en")
+    again.add_pipe("binder_ner", config=binder_config(tiny_encoder))
+    again.from_bytes(nlp.to_bytes())
+    for pipeline in (nlp, again):
+        model: Any = pipeline.get_pipe("binder_ner")
+        encoder = model.model.get_ref("text_encoder").shims[0].module
+        attention = encoder.encoder.layer[0].attention
+        assert (attention.self.dropout.p, attention.output.dropout.p) == (0.0, 0.1)
+
+
+def test_encoder_without_a_name_for_attention_dropout(tiny_encoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shim_module, "ATTENTION_DROPOUTS", ("dropout_of_attention",))
+    nlp = spacy.blank("en")
+    config = binder_config(tiny_encoder)
+    config["model"]["text_encoder"]["attention_dropout"] = 0.0
+    nlp.add_pipe("binder_ner", config=config)
+    with pytest.raises(ValueError, match=r"B049.*has no dropout_of_attention"):
+        nlp.initialize(lambda: demo_examples(nlp, ["news-01"]))
 
 
 def test_vectors_are_those_of_transformers(tiny_encoder: str) -> None:

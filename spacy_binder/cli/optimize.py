@@ -44,8 +44,9 @@ def optimize_cli(
     candidates = [measure(model, dev, name, *choice) for choice in tried]
     rows = [
         (
-            candidate.precision,
-            candidate.engine,
+            # It may have been saved in another precision.
+            candidate.precision if candidate is not baseline else "as it is",
+            candidate.engine if candidate is not baseline else "",
             f"{candidate.f_score:.2f}",
             f"{candidate.f_score - baseline.f_score:+.2f}",
             f"{candidate.words_per_second:,.0f}",

@@ -29,6 +29,8 @@ from .forks import use_one_thread_in_forks
 
 # What an encoder may compute and be saved in.
 PRECISIONS = ("float32", "bfloat16", "int8")
+# What configs of encoders call the dropout rate of attention.
+ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
 
 
 class ModuleShim(PyTorchShim):
@@ -183,24 +185,32 @@ class EncoderShim(ModuleShim):
         tokenizer_config: dict[str, Any],
         transformer_config: dict[str, Any],
         word_shapes: bool = False,
+        attention_dropout: float | None = None,
     ) -> None:
         """Load pretrained weights.
 
         name (str): A folder, or the name of a model on the Hugging Face hub.
         tokenizer_config, transformer_config (dict): Passed on to transformers.
         word_shapes (bool): Whether to embed what words look like, beside what they are.
-        RAISES (ValueError): If there is none, with the places looked at.
+        attention_dropout (float, optional): Dropout rate of attention in training; None for the encoder's own.
+        RAISES (ValueError): If there is none, with the places looked at, or it has no such rate.
         """
-        from transformers import AutoModel, AutoTokenizer
+        from transformers import AutoConfig, AutoModel, AutoTokenizer
 
         path, places = find_encoder(name)
         try:
             tokenizer = AutoTokenizer.from_pretrained(path, **{"use_fast": True, **tokenizer_config})
-            options = {"use_safetensors": True, "torch_dtype": torch.float32, **transformer_config}
-            module = AutoModel.from_pretrained(path, **options)
+            config = AutoConfig.from_pretrained(path)
+            rates = {key: attention_dropout for key in ATTENTION_DROPOUTS if hasattr(config, key)}
+            options = {"use_safetensors": True, "torch_dtype": torch.float32}
+            if attention_dropout is not None:
+                options |= rates
+            module = AutoModel.from_pretrained(path, **{**options, **transformer_config})
         except (OSError, ValueError, KeyError) as error:
             message = Errors.B005.format(encoder=name, places=", ".join(places), cause=str(error).split("\n")[0])
             raise ValueError(message) from error
+        if attention_dropout is not None and not rates:
+            raise ValueError(Errors.B049.format(encoder=name, known=" or ".join(ATTENTION_DROPOUTS)))
         self._take_encoder(module, tokenizer, word_shapes)
 
     def _take_encoder(self, module: nn.Module, tokenizer: TokenizerT, word_shapes: bool) -> None:

@@ -41,6 +41,7 @@ class TextEncoderSettings:
     inference_precision: str
     word_shapes: bool
     gradient_checkpointing: bool
+    attention_dropout: Optional[float]
     inference_engine: str
     tokenizer_config: dict[str, Any] = field(default_factory=dict)
     transformer_config: dict[str, Any] = field(default_factory=dict)
@@ -85,6 +86,7 @@ def init(model: Model, X: Any = None, Y: Any = None, *, settings: TextEncoderSet
             tokenizer_config=settings.tokenizer_config,
             transformer_config=settings.transformer_config,
             word_shapes=settings.word_shapes,
+            attention_dropout=settings.attention_dropout,
         )
     if shim.max_positions and settings.window > shim.max_positions:
         raise ValueError(Errors.B009.format(window=settings.window, most=shim.max_positions, encoder=settings.name))
