@@ -37,7 +37,6 @@ max_span_length = 30
 width_embedding_size = 128
 temperature = 0.07
 learn_rate_scale = 1.0
-recurrent_size = 0
 """
 DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
 DEFAULT_LOSS_WEIGHTS = {"start": 0.2, "end": 0.2, "span": 0.6, "gold": 0.5, "threshold": 0.5}

@@ -144,7 +144,6 @@ def test_unknown_loss_weight(tiny_encoder: str) -> None:
         ("scorer", "linear_size", 0),
         ("scorer", "width_embedding_size", -1),
         ("scorer", "temperature", 0.0),
-        ("scorer", "recurrent_size", -1),
         ("text_encoder", "max_batch_wordpieces", 0),
         ("text_encoder", "window", 3),
         ("text_encoder", "attention_dropout", -0.1),

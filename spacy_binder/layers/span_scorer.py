@@ -24,7 +24,6 @@ def span_scorer(
     width_embedding_size: int,
     temperature: float,
     learn_rate_scale: float,
-    recurrent_size: int,
 ) -> Model[ScorerInT, Any]:
     """Make the scorer; its arguments are those of `spacy_binder.SpanScorer.v1`.
 
@@ -36,7 +35,6 @@ def span_scorer(
         "max_span_length": max_span_length,
         "width_embedding_size": width_embedding_size,
         "temperature": temperature,
-        "recurrent_size": recurrent_size,
     }
     return Model(
         "binder_span_scorer",
@@ -61,25 +59,23 @@ def forward(model: Model, X: ScorerInT, is_train: bool) -> tuple[SpanScores | Fo
     module: Any = shim.module
     if module.training != is_train:
         module.train(is_train)
-    module.set_dropout(model.attrs["dropout_rate"])
+    module.dropout.p = model.attrs["dropout_rate"]
     device = encoded.vectors.device
     first = torch.from_numpy(encoded.batch.first).to(device)
     last = torch.from_numpy(encoded.batch.last).to(device)
-    lengths = torch.from_numpy(encoded.batch.lengths).to(device)
     if not is_train:
         n_words = torch.from_numpy(encoded.batch.n_words).to(device)
         most = search.max_spans_per_word * int(encoded.batch.n_words.sum())
         least = torch.as_tensor(search.least, dtype=torch.float32, device=device)
         with torch.inference_mode():
-            vectors = module.in_context(encoded.vectors.float(), lengths)
             cells, margin, n_seen = module.search(
-                vectors, first, last, n_words, types, least=least, joint=search.joint, most=most
+                encoded.vectors.float(), first, last, n_words, types, least=least, joint=search.joint, most=most
             )
         found = FoundSpans(encoded.rows, cells.cpu().numpy(), margin.cpu().numpy(), n_seen - len(cells))
         return found, lambda _: []
     vectors = encoded.vectors.detach().float().requires_grad_()
     types = types.detach().float().requires_grad_()
-    outputs = module(module.in_context(vectors, lengths), first, last, types)
+    outputs = module(vectors, first, last, types)
 
     def backprop(d_scores: SpanScores) -> tuple[Tensor | None, Tensor | None]:
         torch.autograd.backward(outputs, d_scores.tensors())

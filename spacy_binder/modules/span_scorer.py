@@ -9,8 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .recurrent import RecurrentContext
-
 # The most types, and pairs of a start and a type, that a search looks at together: they bound its memory.
 TYPES_AT_ONCE = 1024
 PAIRS_AT_ONCE = 65536
@@ -33,7 +31,6 @@ class SpanScorerModule(nn.Module):
         max_span_length: int,
         width_embedding_size: int,
         temperature: float,
-        recurrent_size: int = 0,
     ) -> None:
         """
         text_width (int): Width of the text encoder's vectors.
@@ -42,7 +39,6 @@ class SpanScorerModule(nn.Module):
         max_span_length (int): The most words of a span.
         width_embedding_size (int): Width of the embedding of a span's length; 0 for none.
         temperature (float): What similarities are divided by, at the start of training.
-        recurrent_size (int): Units of the LSTMs that read the wordpiece vectors first; 0 for none.
         """
         super().__init__()
         self.max_span_length = max_span_length
@@ -63,7 +59,6 @@ class SpanScorerModule(nn.Module):
         self.end_scale = nn.Parameter(torch.tensor(log_scale))
         self.span_scale = nn.Parameter(torch.tensor(log_scale))
         self.reset_parameters()
-        self.context = RecurrentContext(text_width, recurrent_size) if recurrent_size else None
 
     def reset_parameters(self) -> None:
         """Draw the weights as BERT's are: normal with deviation 0.02, biases 0."""
@@ -72,21 +67,6 @@ class SpanScorerModule(nn.Module):
                 nn.init.normal_(module.weight, std=0.02)
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
-
-    def set_dropout(self, rate: float) -> None:
-        """Set the dropout rate of all layers."""
-        for module in self.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = rate
-
-    def in_context(self, vectors: Tensor, lengths: Tensor) -> Tensor:
-        """Let the wordpieces of each window be read in context, where there are layers for it.
-
-        vectors (Tensor): What the encoder gave. *Shape:* (B, L, text_width).
-        lengths (Tensor): Wordpieces of each window. *Shape:* (B,).
-        RETURNS (Tensor): What `forward` and `search` take. *Shape:* (B, L, text_width).
-        """
-        return vectors if self.context is None else self.context(vectors, lengths)
 
     def forward(self, vectors: Tensor, first: Tensor, last: Tensor, types: Tensor) -> tuple[Tensor, ...]:
         """Score every word as start and end, and every span.
