@@ -42,18 +42,19 @@ def optimize_cli(
     name = find_component(load_model(model), component)
     baseline = measure(model, dev, name, "float32")
     candidates = [measure(model, dev, name, *choice) for choice in tried]
+    # The pipeline may have been saved in another precision than float32.
+    named = [("as it is", "", baseline), *((c.precision, c.engine, c) for c in candidates)]
     rows = [
         (
-            # It may have been saved in another precision.
-            candidate.precision if candidate is not baseline else "as it is",
-            candidate.engine if candidate is not baseline else "",
+            precision,
+            engine,
             f"{candidate.f_score:.2f}",
             f"{candidate.f_score - baseline.f_score:+.2f}",
             f"{candidate.words_per_second:,.0f}",
             f"{candidate.words_per_second / baseline.words_per_second:.2f}",
             f"{candidate.n_bytes / 2**20:.0f}",
         )
-        for candidate in [baseline, *candidates]
+        for precision, engine, candidate in named
     ]
     header = ("Precision", "Engine", "F1", "Difference", "Words/s", "Times as fast", "MiB")
     msg.table(rows, header=header, divider=True, aligns=("l", "l", "r", "r", "r", "r", "r"))

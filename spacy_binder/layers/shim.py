@@ -198,14 +198,14 @@ class EncoderShim(ModuleShim):
         from transformers import AutoConfig, AutoModel, AutoTokenizer
 
         path, places = find_encoder(name)
+        rates: dict[str, float] = {}
         try:
             tokenizer = AutoTokenizer.from_pretrained(path, **{"use_fast": True, **tokenizer_config})
-            config = AutoConfig.from_pretrained(path)
-            rates = {key: attention_dropout for key in ATTENTION_DROPOUTS if hasattr(config, key)}
-            options = {"use_safetensors": True, "torch_dtype": torch.float32}
             if attention_dropout is not None:
-                options |= rates
-            module = AutoModel.from_pretrained(path, **{**options, **transformer_config})
+                known = AutoConfig.from_pretrained(path, **transformer_config)
+                rates = {key: attention_dropout for key in ATTENTION_DROPOUTS if hasattr(known, key)}
+            options = {"use_safetensors": True, "torch_dtype": torch.float32, **rates, **transformer_config}
+            module = AutoModel.from_pretrained(path, **options)
         except (OSError, ValueError, KeyError) as error:
             message = Errors.B005.format(encoder=name, places=", ".join(places), cause=str(error).split("\n")[0])
             raise ValueError(message) from error
