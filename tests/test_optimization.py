@@ -55,12 +55,24 @@ def test_8_bits_at_load_leave_the_weights_alone(trained: tuple[Path, Path], text
     before = {name: value.clone() for name, value in shim_of(nlp, "text_encoder").module.state_dict().items()}
     nlp(texts[0])
     shim = shim_of(nlp, "text_encoder")
-    quantized = shim.cache["int8"]
+    quantized = shim.at_inference("int8")
     assert any(isinstance(layer, Int8Linear) for layer in quantized.modules())
     assert not any(isinstance(layer, Int8Linear) for layer in shim.module.modules())
     # What isn't a linear layer is shared, not copied.
     assert quantized.get_input_embeddings().weight is shim.module.get_input_embeddings().weight
     assert all(torch.equal(value, before[name]) for name, value in shim.module.state_dict().items())
+
+
+def test_a_type_of_a_shared_encoder_may_be_described_as_int8(tiny_encoder: str) -> None:
+    config = binder_config(tiny_encoder)
+    config["model"]["type_encoder"] = None
+    config["model"]["text_encoder"]["inference_precision"] = "int8"
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe("binder_ner", config=config)
+    pipe.add_label("PRECISION", "int8")  # type: ignore[attr-defined]
+    nlp.initialize()
+    first = scores_of(nlp, ["in int8", "or not"])
+    assert scores_of(nlp, ["in int8", "or not"]) == first
 
 
 def test_the_8_bit_copy_follows_the_weights(trained: tuple[Path, Path], texts: list[str]) -> None:

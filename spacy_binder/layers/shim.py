@@ -234,10 +234,11 @@ class EncoderShim(ModuleShim):
         """
         if precision != "int8" or self.storage == "int8":
             return self.module
-        if precision not in self.cache:
+        # No string is the key: a type may be described by any.
+        if quantize not in self.cache:
             shared = {id(tensor): tensor for tensor in [*self.module.parameters(), *self.module.buffers()]}
-            self.cache[precision] = quantize(deepcopy(self.module, shared)).eval()
-        return self.cache[precision]
+            self.cache[quantize] = quantize(deepcopy(self.module, shared)).eval()
+        return self.cache[quantize]
 
     def require_trainable(self) -> None:
         """RAISES (ValueError): If the weights have 8 bits."""
