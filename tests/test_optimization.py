@@ -59,7 +59,7 @@ def test_8_bits_at_load_leave_the_weights_alone(trained: tuple[Path, Path], text
     assert any(isinstance(layer, Int8Linear) for layer in quantized.modules())
     assert not any(isinstance(layer, Int8Linear) for layer in shim.module.modules())
     # What isn't a linear layer is shared, not copied.
-    assert quantized.get_input_embeddings().weight is shim.module.get_input_embeddings().weight
+    assert quantized.get_input_embeddings().weight is shim.module.get_input_embeddings().weight  # type: ignore[operator]
     assert all(torch.equal(value, before[name]) for name, value in shim.module.state_dict().items())
 
 
