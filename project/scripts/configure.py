@@ -45,12 +45,13 @@ def main(
     output: Path,
     descriptions: Annotated[Descriptions, typer.Option(help="What describes a label.")] = Descriptions.guideline,
     logger: Annotated[Path | None, typer.Option(help="A config with [training.logger], instead of BASE's.")] = None,
+    run: Annotated[str, typer.Option(help="What loggers call the run; CORPUS and OUTPUT name it by default.")] = "",
 ) -> None:
-    """Merge SETTINGS into BASE, let its paths point to CORPUS, and write it to OUTPUT, which names the run."""
+    """Merge SETTINGS into BASE, let its paths point to CORPUS, and write it to OUTPUT."""
     config = dataset_config(base, settings)
     set_paths(config, corpus, descriptions)
     if logger:
-        set_logger(config, logger, f"{corpus.name}-{output.stem}")
+        set_logger(config, logger, run or f"{corpus.name}-{output.stem}")
     config.to_disk(output, interpolate=False)
 
 

@@ -11,6 +11,7 @@ import srsly
 from conftest import spans_of
 from project_copy import PROJECT, copy_project, run_python
 from spacy.tokens import Doc, DocBin, Span
+from spacy.util import load_config
 
 SCRIPTS = PROJECT / "scripts"
 NLP = spacy.blank("en")
@@ -130,6 +131,7 @@ def test_workflow(tmp_path: Path, tiny_encoder: str) -> None:
             ("Ghana", "GPE"),
             ("1929", "DATE"),
         }
+    assert load_config(distant / "binder-guideline.cfg")["variables"]["run"] == "demo-distant-binder-guideline"
     metrics = json.loads((project / "metrics" / "demo-distant-binder-guideline.json").read_text(encoding="utf8"))
     gold = project / "corpus" / "demo" / "test.spacy"
     for name, model in {"dictionary": "dictionary", "trained": "distant-binder-guideline/model-best"}.items():
