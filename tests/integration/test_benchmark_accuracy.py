@@ -191,6 +191,8 @@ def test_results_of_other_settings_are_not_kept(script: ModuleType, data: Path) 
     assert given == identities()
     assert all(a != b for a, b in zip(given, identities(encoder="other"), strict=True))
     assert all(a != b for a, b in zip(given, identities(threads=2), strict=True))
+    # Peers have the time of the same run, not steps.
+    assert [a != b for a, b in zip(given, identities(steps=0.5), strict=True)] == [True, False, True, False]
     assert given[0]["config"] == given[2]["config"]
 
 
@@ -210,6 +212,16 @@ def test_listed_changes_are_configs(script: ModuleType) -> None:
     # The published code has no warm-up, whatever the dataset.
     assert paper["training"]["optimizer"]["learn_rate"]["warmup_steps"] == 0
     assert paper["corpora"]["train"]["augmenter"]["name"] == "other"
+
+
+def test_fewer_steps_have_a_schedule_of_their_own(script: ModuleType) -> None:
+    configs, systems = import_module("accuracy.configs"), import_module("accuracy.systems")
+    settings = ROOT / "project" / "datasets" / "litbank" / "settings.cfg"
+    training = configs.make_config(systems.System("binder", "binder"), settings, encoder="", steps=0.6)["training"]
+    schedule = training["optimizer"]["learn_rate"]
+    # Three of five epochs of 254 steps.
+    assert (training["max_steps"], training["patience"], training["eval_frequency"]) == (762, 762, 254)
+    assert (schedule["warmup_steps"], schedule["total_steps"]) == (46, 762)
 
 
 def test_what_is_no_change_is_refused(script: ModuleType) -> None:

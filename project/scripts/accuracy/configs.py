@@ -23,12 +23,13 @@ def find_base(name: str) -> Path:
     return path
 
 
-def make_config(system: System, settings: Path, encoder: str) -> Config:
+def make_config(system: System, settings: Path, encoder: str, steps: float = 1.0) -> Config:
     """Make the config that a system is trained with. Paths and seed are still those of its base.
 
     system (System): The system.
     settings (Path): The dataset's settings. A peer ignores them, since it is the clock that stops it.
     encoder (str): The text encoder's name, in place of the config's own; empty for that.
+    steps (float): The share of its steps that it is trained for. Warm-up and decay are shortened alike.
     RETURNS (Config): The config, not interpolated.
     RAISES (ValueError): If there is no such base, or nothing to override.
     """
@@ -37,6 +38,8 @@ def make_config(system: System, settings: Path, encoder: str) -> Config:
     config = Config().from_disk(base, interpolate=False) if peer else dataset_config(base, settings)
     for key, value in system.overrides.items():
         set_value(config, key, value)
+    if steps != 1 and not peer:
+        scale_steps(config, steps)
     if encoder:
         set_encoder(config, encoder)
     for part in ("train", "dev"):
@@ -45,6 +48,13 @@ def make_config(system: System, settings: Path, encoder: str) -> Config:
             reader["augmenter"] = config["corpora"][part]["augmenter"]
         config["corpora"][part] = reader
     return config
+
+
+def scale_steps(config: Config, factor: float) -> None:
+    """Train for more or fewer steps, with a schedule that ends with them."""
+    training, schedule = config["training"], config["training"]["optimizer"]["learn_rate"]
+    for settings, names in ((training, ["max_steps", "patience"]), (schedule, ["warmup_steps", "total_steps"])):
+        settings.update({name: round(factor * settings[name]) for name in names if name in settings})
 
 
 def set_encoder(config: Config, name: str) -> None:

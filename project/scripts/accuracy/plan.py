@@ -113,13 +113,21 @@ class Run:
 
 
 def make_runs(
-    datasets: list[Dataset], systems: list[System], seeds: list[int], *, encoder: str, test: bool, **settings: Any
+    datasets: list[Dataset],
+    systems: list[System],
+    seeds: list[int],
+    *,
+    encoder: str,
+    test: bool,
+    steps: float = 1.0,
+    **settings: Any,
 ) -> Iterator[Run]:
     """Plan the runs: all systems with the first seed, so that there is something to see early.
 
     datasets, systems, seeds (list): What is combined. Peers run on flat or on nested datasets alone.
     encoder (str): The text encoder; empty for that of the configs.
     test (bool): Whether to score on test parts. Changes never are.
+    steps (float): The share of their steps that our configs are trained for.
     **settings: `threads`, `gpu_id`, `clock` and `max_seconds` of each run.
     YIELDS (Run): The runs; after the one whose time they get.
     """
@@ -127,6 +135,6 @@ def make_runs(
         for dataset in datasets:
             for system in sorted(systems, key=lambda system: system.paced):
                 if system.fits(dataset.nested):
-                    config = make_config(system, dataset.settings, encoder)
+                    config = make_config(system, dataset.settings, encoder, steps)
                     tested = test and not system.change
                     yield Run(dataset, system, seed, config, test=tested, **settings)
