@@ -12,7 +12,7 @@ from spacy.tokens import DocBin
 
 from spacy_binder.layers.openvino import CompiledEncoder, openvino_is_installed
 from spacy_binder.layers.shim import EncoderShim
-from spacy_binder.modules.quantization import Int8Linear
+from spacy_binder.modules.quantization import Int8Linear, quantize
 from spacy_binder.optimization import Candidate, combinations, fastest_within, find_component, load_in_precision
 
 SETTING = "components.binder_ner.model.text_encoder.inference_precision"
@@ -55,11 +55,11 @@ def test_8_bits_at_load_leave_the_weights_alone(trained: tuple[Path, Path], text
     before = {name: value.clone() for name, value in shim_of(nlp, "text_encoder").module.state_dict().items()}
     nlp(texts[0])
     shim = shim_of(nlp, "text_encoder")
-    quantized = shim.at_inference("int8")
+    quantized = shim.cache[quantize]
     assert any(isinstance(layer, Int8Linear) for layer in quantized.modules())
     assert not any(isinstance(layer, Int8Linear) for layer in shim.module.modules())
     # What isn't a linear layer is shared, not copied.
-    assert quantized.get_input_embeddings().weight is shim.module.get_input_embeddings().weight  # type: ignore[operator]
+    assert quantized.get_input_embeddings().weight is shim.module.get_input_embeddings().weight
     assert all(torch.equal(value, before[name]) for name, value in shim.module.state_dict().items())
 
 

@@ -99,7 +99,7 @@ def main(
     only_dev: Annotated[bool, typer.Option("--only-dev", help="Never score on the test part.")] = False,
     encoder: Annotated[str, typer.Option(help="The text encoder, in place of that of the configs.")] = "",
     settings: Annotated[Path, typer.Option(help="Where NAME/settings.cfg is.")] = PROJECT / "datasets",
-    steps: Annotated[float, typer.Option(help="Share of the settings' steps, warm-up and decay to scale.")] = 1.0,
+    steps: Annotated[float, typer.Option(help="Share of the settings' steps; warm-up, too.", min=0.01)] = 1.0,
     peer_seconds: Annotated[float, typer.Option(help="How long peers are trained; 0 for as long as binder.")] = 0.0,
     clock: Annotated[str, typer.Option(help="Of wall and cpu: what training is measured by.")] = "wall",
     jobs: Annotated[int, typer.Option(help="Processes at once.", min=1)] = 1,
