@@ -78,7 +78,7 @@ def build_text_encoder(
         take away: an embedding of the shape is added to each wordpiece's.
     gradient_checkpointing (bool): Whether to compute activations twice instead of keeping them.
     attention_dropout (float, optional): Dropout rate of attention in training, None for the encoder's own. At 0.0 a
-        faster product is used: a training step on a processor then takes a sixth less.
+        faster product is used: a training step on a processor then takes a sixth to a fifth less.
     inference_engine (str): What runs the encoder where nothing is learned: torch, or openvino (on a processor, in
         float32 or bfloat16, with that package installed), which compiles it at its first use.
     tokenizer_config, transformer_config (dict): Passed on to transformers when the encoder is loaded.
