@@ -137,6 +137,10 @@ class Errors:
         "[B028] {path} has no document with the span group '{key}', which gold spans of component '{name}' are read "
         "from. Give documents without any span an empty group."
     )
+    B029 = (
+        "[B029] `repeat_weight` of component '{name}' has to be from 0 to 1, but is {value}. At 0 each span "
+        "stands for itself."
+    )
 
 
 class Warnings:
@@ -153,8 +157,8 @@ class Warnings:
         "{text!r}. Their first {capacity} wordpieces stand for them."
     )
     BW04 = (
-        "[BW04] {n} spans beat the threshold of {threshold} but were dropped: component '{name}' keeps the best {cap} "
-        "a word. The threshold is too low to be useful, or the component has learned nothing yet."
+        "[BW04] {n} spans beat the threshold of {threshold}, or come near it, but were dropped: component '{name}' "
+        "keeps the best {cap} a word. The threshold is too low to be useful, or the component has learned nothing yet."
     )
     BW05 = (
         "[BW05] {n} predicted span(s) match no tokens of the reference and are counted as false positives: the "

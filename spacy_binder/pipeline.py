@@ -36,6 +36,7 @@ WINDOW_MERGES = ("best_context", "union")
         "joint_inference": False,
         "annotate_ents": False,
         "window_merge": "best_context",
+        "repeat_weight": 0.0,
         "loss_weights": DEFAULT_LOSS_WEIGHTS,
         "scorer": {"@scorers": "spacy_binder.binder_scorer.v1"},
     },
@@ -58,6 +59,7 @@ def make_binder_ner(
     joint_inference: bool,
     annotate_ents: bool,
     window_merge: str,
+    repeat_weight: float,
     loss_weights: dict[str, float],
     scorer: Optional[Callable],
 ) -> "BinderNER":
@@ -72,6 +74,8 @@ def make_binder_ner(
     annotate_ents (bool): Whether the best spans that don't overlap also go to doc.ents.
     window_merge (str): Who judges a span that several windows see: best_context (the window that gives it the
         most context) or union (any of them, as in the published code).
+    repeat_weight (float): How much of a span's logit comes from the best span of the same words and type in the
+        doc, from 0 (the paper) to 1. Names and phrases that are clear in one place are then found in others.
     loss_weights (dict): Weights of the loss: start, end and span; gold and threshold terms.
     scorer (Callable, optional): The scoring method.
     RETURNS (BinderNER): The component.
@@ -87,6 +91,7 @@ def make_binder_ner(
         joint_inference=joint_inference,
         annotate_ents=annotate_ents,
         window_merge=window_merge,
+        repeat_weight=repeat_weight,
         loss_weights=loss_weights,
         scorer=scorer,
     )
@@ -108,6 +113,7 @@ class BinderNER(TrainablePipe):
         joint_inference: bool = False,
         annotate_ents: bool = False,
         window_merge: str = "best_context",
+        repeat_weight: float = 0.0,
         loss_weights: Optional[dict[str, float]] = None,
         scorer: Optional[Callable] = None,
     ) -> None:
@@ -129,6 +135,8 @@ class BinderNER(TrainablePipe):
         if window_merge not in WINDOW_MERGES:
             known = ", ".join(WINDOW_MERGES)
             raise ValueError(Errors.B016.format(kind="window_merge", name=window_merge, known=known))
+        if not 0 <= repeat_weight <= 1:
+            raise ValueError(Errors.B029.format(name=name, value=repeat_weight))
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -146,6 +154,7 @@ class BinderNER(TrainablePipe):
             "joint_inference": joint_inference,
             "annotate_ents": annotate_ents,
             "window_merge": window_merge,
+            "repeat_weight": repeat_weight,
         }
 
     @property
@@ -276,13 +285,17 @@ class BinderNER(TrainablePipe):
         RETURNS (list[Candidates]): The spans of each doc that beat their label's threshold, in document order.
         RAISES (ValueError): If the component was not initialized.
         """
-        from .decoding import Candidates, in_order, once, to_tokens
+        from .decoding import NEAR, Candidates, in_order, once, over_limits, to_tokens, with_repeats
         from .scores import margin_limits
         from .types import BinderInput, Search
 
         docs = list(docs)
         self._require_initialized()
-        search = Search(margin_limits(self.cfg, self.labels), bool(self.cfg["joint_inference"]), MAX_SPANS_PER_WORD)
+        limits = margin_limits(self.cfg, self.labels)
+        # Neither this nor window_merge is in what earlier versions saved.
+        weight = self.cfg.get("repeat_weight", 0.0)
+        least = numpy.minimum(limits, NEAR) if weight else limits
+        search = Search(least, limits if self.cfg["joint_inference"] else None, MAX_SPANS_PER_WORD)
         output = self.model.predict(BinderInput(docs, list(self.label_data.values()), search))
         union = self.cfg.get("window_merge") == "union"
         parts = []
@@ -299,7 +312,11 @@ class BinderNER(TrainablePipe):
         if union:
             found = once(found)
         borders = numpy.searchsorted(found.doc, numpy.arange(len(docs) + 1))
-        return [found[borders[i] : borders[i + 1]] for i in range(len(docs))]
+        of_docs = [found[borders[i] : borders[i + 1]] for i in range(len(docs))]
+        if weight:
+            of_docs = [with_repeats(of, doc.to_array("ORTH"), weight) for of, doc in zip(of_docs, docs, strict=True)]
+            of_docs = [over_limits(of, limits, allow_overlap=True) for of in of_docs]
+        return of_docs
 
     def set_annotations(self, docs: Iterable[Doc], candidates: list) -> None:
         """Write predicted spans to doc.spans, with `attrs["scores"]`, and to doc.ents if asked for.

@@ -133,12 +133,13 @@ class Search:
     """What to look for at inference.
 
     least (float / Floats1d): What a span's logit has to exceed its threshold by, for all types or one a type (K,).
-    joint (bool): Whether the logits of its start and end have to, too.
+    position_least (float / Floats1d, optional): What the logits of its start and end have to exceed theirs by, for all
+        types or one a type (K,). None: they aren't asked.
     max_spans_per_word (int): The most spans to keep, a word.
     """
 
     least: float | Floats1d = 0.0
-    joint: bool = False
+    position_least: float | Floats1d | None = None
     max_spans_per_word: int = 4
 
 

@@ -132,6 +132,12 @@ def test_threshold_outside_0_to_1(tiny_encoder: str, threshold: float) -> None:
         make_pipe(tiny_encoder, threshold=threshold)
 
 
+@pytest.mark.parametrize("weight", [-0.1, 1.1])
+def test_weight_of_repeats_outside_0_to_1(tiny_encoder: str, weight: float) -> None:
+    with pytest.raises(ValueError, match=r"B029.*`repeat_weight` of component 'binder_ner'"):
+        make_pipe(tiny_encoder, repeat_weight=weight)
+
+
 def test_unknown_loss_weight(tiny_encoder: str) -> None:
     with pytest.raises(ValueError, match=r"B016.*'middle'.*start, end, span"):
         make_pipe(tiny_encoder, loss_weights={"middle": 1.0})

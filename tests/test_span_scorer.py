@@ -120,7 +120,9 @@ def test_logits_are_those_of_the_concatenated_layer(
     torch.testing.assert_close(found.span.double()[inside], expected.span[inside], rtol=0, atol=2e-5)
 
 
-def found_by_loop(scores: SpanScores, n_words: Tensor, least: float, joint: bool) -> dict[tuple[int, ...], float]:
+def found_by_loop(
+    scores: SpanScores, n_words: Tensor, least: float, position_least: float | None
+) -> dict[tuple[int, ...], float]:
     """RETURNS (dict): Margin of each window, word, width and type that beats [CLS], one cell after the other."""
     found = {}
     n_windows, _, n_widths, n_types = scores.span.shape
@@ -129,20 +131,20 @@ def found_by_loop(scores: SpanScores, n_words: Tensor, least: float, joint: bool
             margin = float(scores.span[b, t, w, k] - scores.span_threshold[b, k])
             start = float(scores.start[b, t, k] - scores.start_threshold[b, k])
             end = float(scores.end[b, t + w, k] - scores.end_threshold[b, k])
-            if margin > least and (not joint or (start > least and end > least)):
+            if margin > least and (position_least is None or min(start, end) > position_least):
                 found[b, t, w, k] = margin
     return found
 
 
 @pytest.mark.parametrize("types_at_once, pairs_at_once", [(1024, 65536), (3, 5)])
-@pytest.mark.parametrize("joint", [False, True])
+@pytest.mark.parametrize("position_least", [None, -0.8, 0.2])
 @pytest.mark.parametrize("least", [-float("inf"), -0.8, 0.0, 0.2, float("inf")])
 @pytest.mark.parametrize("max_span_length, width_embedding_size", [(4, 5), (1, 0), (9, 0)])
 def test_search_finds_what_a_loop_finds(
     max_span_length: int,
     width_embedding_size: int,
     least: float,
-    joint: bool,
+    position_least: float | None,
     types_at_once: int,
     pairs_at_once: int,
     monkeypatch: pytest.MonkeyPatch,
@@ -155,9 +157,9 @@ def test_search_finds_what_a_loop_finds(
     with torch.inference_mode():
         vectors, first, last, types = inputs
         cells, margins, n_seen = module.search(
-            vectors, first, last, n_words, types, least=least, joint=joint, most=10**6
+            vectors, first, last, n_words, types, least=least, position_least=position_least, most=10**6
         )
-        expected = found_by_loop(SpanScores(*module(*inputs)), n_words, least, joint)
+        expected = found_by_loop(SpanScores(*module(*inputs)), n_words, least, position_least)
     assert n_seen == len(cells)
     assert dict(zip(map(tuple, cells.tolist()), margins.tolist(), strict=True)) == pytest.approx(expected, abs=1e-5)
     assert bool(expected) or least > 0
@@ -172,11 +174,20 @@ def test_each_type_has_its_own_limit(joint: bool, types_at_once: int, monkeypatc
     (vectors, first, last, types), n_words = make_input(7), torch.tensor([7, 4])
     limits = torch.linspace(-1.0, 0.2, len(types))
     with torch.inference_mode():
-        cells, margins, _ = module.search(vectors, first, last, n_words, types, least=limits, joint=joint, most=10**6)
+        cells, margins, _ = module.search(
+            vectors, first, last, n_words, types, least=limits, position_least=limits if joint else None, most=10**6
+        )
         expected = {}
         for k, limit in enumerate(limits.tolist()):
             alone, alone_margins, _ = module.search(
-                vectors, first, last, n_words, types[k : k + 1], least=limit, joint=joint, most=10**6
+                vectors,
+                first,
+                last,
+                n_words,
+                types[k : k + 1],
+                least=limit,
+                position_least=limit if joint else None,
+                most=10**6,
             )
             assert k > 0 or len(alone)
             for (window, word, width, _), margin in zip(alone.tolist(), alone_margins.tolist(), strict=True):
@@ -191,8 +202,10 @@ def test_search_keeps_the_best(most: int) -> None:
     inputs, n_words = make_input(6), torch.tensor([6, 3])
     with torch.inference_mode():
         vectors, first, last, types = inputs
-        _, margins, n_seen = module.search(vectors, first, last, n_words, types, least=-1.0, joint=False, most=most)
-        expected = sorted(found_by_loop(SpanScores(*module(*inputs)), n_words, -1.0, False).values(), reverse=True)
+        _, margins, n_seen = module.search(
+            vectors, first, last, n_words, types, least=-1.0, position_least=None, most=most
+        )
+        expected = sorted(found_by_loop(SpanScores(*module(*inputs)), n_words, -1.0, None).values(), reverse=True)
     assert sorted(margins.tolist(), reverse=True) == pytest.approx(expected[:most], abs=1e-5)
     assert n_seen == len(expected) > most
 

@@ -66,10 +66,20 @@ def forward(model: Model, X: ScorerInT, is_train: bool) -> tuple[SpanScores | Fo
     if not is_train:
         n_words = torch.from_numpy(encoded.batch.n_words).to(device)
         most = search.max_spans_per_word * int(encoded.batch.n_words.sum())
-        least = torch.as_tensor(search.least, dtype=torch.float32, device=device)
+        least, position_least = (
+            None if limit is None else torch.as_tensor(limit, dtype=torch.float32, device=device)
+            for limit in (search.least, search.position_least)
+        )
         with torch.inference_mode():
             cells, margin, n_seen = module.search(
-                encoded.vectors.float(), first, last, n_words, types, least=least, joint=search.joint, most=most
+                encoded.vectors.float(),
+                first,
+                last,
+                n_words,
+                types,
+                least=least,
+                position_least=position_least,
+                most=most,
             )
         found = FoundSpans(encoded.rows, cells.cpu().numpy(), margin.cpu().numpy(), n_seen - len(cells))
         return found, lambda _: []

@@ -95,7 +95,7 @@ class SpanScorerModule(nn.Module):
         types: Tensor,
         *,
         least: float | Tensor,
-        joint: bool,
+        position_least: float | Tensor | None,
         most: int,
     ) -> tuple[Tensor, Tensor, int]:
         """Find the spans that beat [CLS], without scoring them all.
@@ -107,21 +107,29 @@ class SpanScorerModule(nn.Module):
         n_words (Tensor): Words of each window. *Shape:* (B,).
         least (float / Tensor): What a span's logit has to exceed that of [CLS] by, for all types or one a type.
             *Shape:* () or (K,).
-        joint (bool): Whether the logits of its start and its end have to, too.
+        position_least (float / Tensor, optional): What the logits of its start and end have to exceed those of [CLS]
+            by; None if they aren't asked. *Shape:* () or (K,).
         most (int): The most spans to keep: the best ones.
         RETURNS (tuple): Window, first word, width - 1 and type of each span (n, 4), its logit less that of
             [CLS] (n,), and how many there were before the best were kept.
         """
         at_first, at_last = _at_words(vectors, first), _at_words(vectors, last)
-        limits = torch.as_tensor(least, dtype=torch.float32, device=vectors.device).expand(len(types))
+        limits, position_limits = (
+            torch.as_tensor(0.0 if given is None else given, dtype=torch.float32, device=vectors.device).expand(
+                len(types)
+            )
+            for given in (least, position_least)
+        )
         found = _Found(most, vectors.device)
         for start in range(0, len(types), TYPES_AT_ONCE):
-            chunk, limit = (of_type[start : start + TYPES_AT_ONCE] for of_type in (types, limits))
+            chunk, limit, position_limit = (
+                of_type[start : start + TYPES_AT_ONCE] for of_type in (types, limits, position_limits)
+            )
             starts = ends = None
-            if joint:
+            if position_least is not None:
                 starts = self._words(at_first, chunk, self.start, self.type_start, self.start_scale)
                 ends = self._words(at_last, chunk, self.end, self.type_end, self.end_scale)
-                starts, ends = (logits[:, 1:] - logits[:, :1] > limit for logits in (starts, ends))
+                starts, ends = (logits[:, 1:] - logits[:, :1] > position_limit for logits in (starts, ends))
             parts = self._parts(at_first, at_last, chunk)
             self._search_types(parts, n_words, limit, starts, ends, start, found)
         return found.cells, found.margins, found.n_seen
