@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy
@@ -92,6 +93,23 @@ def once(candidates: Candidates) -> Candidates:
     if len(kept):
         kept.margin = numpy.maximum.reduceat(candidates.margin, numpy.flatnonzero(is_new))
     return kept
+
+
+def of_docs(parts: list[Candidates], labels: Sequence[str], n_docs: int, *, union: bool) -> list[Candidates]:
+    """Put what the passes found together, doc by doc.
+
+    parts (list[Candidates]): The spans of each pass.
+    labels (Sequence[str]): The labels.
+    n_docs (int): The number of docs.
+    union (bool): Whether every window judged, so that a span may be there several times.
+    RETURNS (list[Candidates]): The spans of each doc, in order.
+    """
+    label_rank = numpy.argsort(numpy.argsort(numpy.array(labels)))
+    found = in_order(Candidates.concatenate(parts), label_rank)
+    if union:
+        found = once(found)
+    borders = numpy.searchsorted(found.doc, numpy.arange(n_docs + 1))
+    return [found[borders[i] : borders[i + 1]] for i in range(n_docs)]
 
 
 def with_repeats(candidates: Candidates, words: numpy.ndarray, weight: float) -> Candidates:

@@ -18,10 +18,10 @@ from thinc.api import Model, Optimizer, set_dropout_rate
 from .defaults import DEFAULT_LOSS_WEIGHTS, DEFAULT_MODEL
 from .descriptions import default_description
 from .errors import Errors, Warnings
+from .settings import check_settings
 
 # At a threshold near 0 every span of every type is a prediction: no more than this many a word are kept.
 MAX_SPANS_PER_WORD = 4
-WINDOW_MERGES = ("best_context", "union")
 
 
 @Language.factory(
@@ -120,23 +120,16 @@ class BinderNER(TrainablePipe):
         """Initialize the component; see `make_binder_ner` for the arguments.
 
         vocab (Vocab): The shared vocabulary.
-        RAISES (ValueError): If a threshold is not between 0 and 1, or the name of a weight or of a way to merge
-            windows is unknown.
+        RAISES (ValueError): If a setting can't be, see `check_settings`.
         """
-        if not 0 <= threshold <= 1:
-            raise ValueError(Errors.B006.format(name=name, value=threshold))
-        for label, value in (thresholds or {}).items():
-            if not 0 <= value <= 1:
-                raise ValueError(Errors.B025.format(name=name, label=label, value=value))
-        for weight in loss_weights or {}:
-            if weight not in DEFAULT_LOSS_WEIGHTS:
-                known = ", ".join(DEFAULT_LOSS_WEIGHTS)
-                raise ValueError(Errors.B016.format(kind="loss weight", name=weight, known=known))
-        if window_merge not in WINDOW_MERGES:
-            known = ", ".join(WINDOW_MERGES)
-            raise ValueError(Errors.B016.format(kind="window_merge", name=window_merge, known=known))
-        if not 0 <= repeat_weight <= 1:
-            raise ValueError(Errors.B029.format(name=name, value=repeat_weight))
+        check_settings(
+            name,
+            threshold=threshold,
+            thresholds=thresholds or {},
+            window_merge=window_merge,
+            repeat_weight=repeat_weight,
+            loss_weights=loss_weights or {},
+        )
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -285,7 +278,7 @@ class BinderNER(TrainablePipe):
         RETURNS (list[Candidates]): The spans of each doc that beat their label's threshold, in document order.
         RAISES (ValueError): If the component was not initialized.
         """
-        from .decoding import NEAR, Candidates, in_order, once, over_limits, to_tokens, with_repeats
+        from .decoding import NEAR, of_docs, over_limits, to_tokens, with_repeats
         from .scores import margin_limits
         from .types import BinderInput, Search
 
@@ -304,19 +297,16 @@ class BinderNER(TrainablePipe):
             parts.append(to_tokens(output.windows, found, all_windows=union))
             n_dropped += found.n_dropped
         if n_dropped:
-            least = min([self.cfg["threshold"], *self.cfg["thresholds"].values()])
-            message = Warnings.BW04.format(n=n_dropped, threshold=least, cap=MAX_SPANS_PER_WORD, name=self.name)
+            lowest = min([self.cfg["threshold"], *self.cfg["thresholds"].values()])
+            message = Warnings.BW04.format(n=n_dropped, threshold=lowest, cap=MAX_SPANS_PER_WORD, name=self.name)
             self._warn_once("BW04", message)
-        rank = numpy.argsort(numpy.argsort(numpy.array(self.labels)))
-        found = in_order(Candidates.concatenate(parts), rank)
-        if union:
-            found = once(found)
-        borders = numpy.searchsorted(found.doc, numpy.arange(len(docs) + 1))
-        of_docs = [found[borders[i] : borders[i + 1]] for i in range(len(docs))]
+        spans = of_docs(parts, self.labels, len(docs), union=union)
         if weight:
-            of_docs = [with_repeats(of, doc.to_array("ORTH"), weight) for of, doc in zip(of_docs, docs, strict=True)]
-            of_docs = [over_limits(of, limits, allow_overlap=True) for of in of_docs]
-        return of_docs
+            spans = [
+                with_repeats(of_doc, doc.to_array("ORTH"), weight) for of_doc, doc in zip(spans, docs, strict=True)
+            ]
+            spans = [over_limits(of_doc, limits, allow_overlap=True) for of_doc in spans]
+        return spans
 
     def set_annotations(self, docs: Iterable[Doc], candidates: list) -> None:
         """Write predicted spans to doc.spans, with `attrs["scores"]`, and to doc.ents if asked for.

@@ -8,16 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_binder.decoding import (
-    NEAR,
-    Candidates,
-    in_order,
-    once,
-    over_limits,
-    to_tokens,
-    with_repeats,
-    without_overlap,
-)
+from spacy_binder.decoding import Candidates, in_order, once, over_limits, to_tokens, without_overlap
 from spacy_binder.scores import logit
 from spacy_binder.types import FoundSpans
 from spacy_binder.windows import Windows, Wordpieces, make_windows
@@ -135,33 +126,6 @@ def test_without_overlap(rows: list[tuple[int, int, int, int, float]]) -> None:
         if all(spans[i][2] <= spans[j][1] or spans[j][2] <= spans[i][1] for j in kept):
             kept.append(i)
     assert rows_of(without_overlap(candidates)) == [spans[i] for i in sorted(kept)]
-
-
-NEAR_SPAN = st.tuples(st.just(0), st.integers(0, 6), st.integers(1, 3), st.integers(0, 1), st.floats(-6, 6, width=32))
-
-
-@settings(max_examples=200, deadline=None, database=None)
-@given(
-    st.lists(NEAR_SPAN, max_size=12, unique_by=lambda row: row[:4]),
-    st.lists(st.integers(0, 1), min_size=10, max_size=10),
-    st.floats(0, 1),
-)
-def test_with_repeats(rows: list[tuple[int, int, int, int, float]], words: list[int], weight: float) -> None:
-    """The best span of the same words and type, looked for in a loop over all pairs; the hopeless stay out of it."""
-    candidates = candidates_of(rows)
-    expected = []
-    for row in rows_of(candidates):
-        _, start, end, label, margin = row
-        repeats = [
-            other
-            for _, first, last, of_type, other in rows_of(candidates)
-            if of_type == label and words[first:last] == words[start:end] and other > NEAR
-        ]
-        expected.append(margin + weight * (max(repeats) - margin) if margin > NEAR else margin)
-    found = with_repeats(candidates, numpy.array(words, dtype="uint64"), weight)
-    assert [row[:4] for row in rows_of(found)] == [row[:4] for row in rows_of(candidates)]
-    assert found.margin.tolist() == pytest.approx(expected, abs=1e-5)
-    assert (found.margin >= candidates.margin).all()
 
 
 @settings(max_examples=100, deadline=None, database=None)

@@ -16,10 +16,8 @@ from spacy.training import Example
 from spacy.util import filter_spans, fix_random_seed
 from thinc.api import Model, set_dropout_rate
 
-from spacy_binder.decoding import NEAR
 from spacy_binder.descriptions import default_description
 from spacy_binder.pipeline import BinderNER
-from spacy_binder.scores import logit
 from spacy_binder.types import BinderInput
 
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
@@ -357,37 +355,6 @@ def test_joint_inference_asks_start_and_end_too(pipe: BinderNER, doc: Doc) -> No
     pipe.cfg["joint_inference"] = True
     assert spans_of(pipe(doc)) == expected
     assert 0 < len(expected) < n_all
-
-
-def test_spans_profit_from_repeats_in_their_doc(learned: Language, pipe: BinderNER, doc: Doc) -> None:
-    """The mix is that of the margins of all spans near the threshold, doc by doc; thresholds change no score."""
-    halves = [doc[:60].as_doc(), doc[60:120].as_doc()]
-    docs = [Doc.from_docs([*halves, halves[0]]), halves[1]]
-    docs = [Doc(doc.vocab, words=[t.text for t in doc]) for doc in docs]
-    pipe.cfg["threshold"] = 0.0001
-    expected = []
-    for doc in learned.pipe(doc.copy() for doc in docs):
-        margins = {span: logit(score) for span, score in scored(doc).items()}
-        near: dict[tuple, list[float]] = {}
-        for (start, end, label), margin in margins.items():
-            if margin > NEAR:
-                near.setdefault((doc[start:end].text, label), []).append(margin)
-        mixed = {}
-        for (start, end, label), margin in margins.items():
-            best = max(near[doc[start:end].text, label]) if margin > NEAR else margin
-            mixed[start, end, label] = 1 / (1 + numpy.exp(-0.6 * margin - 0.4 * best))
-        expected.append(mixed)
-    alone = [scored(doc) for doc in learned.pipe(doc.copy() for doc in docs)]
-    pipe.cfg["repeat_weight"] = 0.4
-    n_more = 0
-    for threshold in (0.01, 0.3, 0.5, 0.8):
-        pipe.cfg["threshold"] = threshold
-        for doc, mixed, own in zip(learned.pipe(doc.copy() for doc in docs), expected, alone, strict=True):
-            found = {span: score for span, score in mixed.items() if score > threshold}
-            assert scored(doc) == pytest.approx(found, abs=1e-4)
-            assert spans_of(learned(doc.copy())) == list(found)
-            n_more += sum(own[span] <= threshold for span in found)
-    assert n_more
 
 
 def test_doc_longer_than_any_window_gets_spans_to_its_end(learned: Language, doc: Doc) -> None:
