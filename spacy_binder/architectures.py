@@ -8,13 +8,13 @@ from thinc.api import Model
 
 from .errors import Errors
 from .layers.binder import binder
+from .layers.encoder_shim import PRECISIONS
 from .layers.listener import listener
 from .layers.openvino import ENGINES
-from .layers.shim import PRECISIONS
 from .layers.span_scorer import span_scorer
 from .layers.text_encoder import TextEncoderSettings, text_encoder
 from .layers.type_encoder import TypeEncoderSettings, shared_type_encoder, type_encoder
-from .types import BinderInput, BinderOutput, EncodedText
+from .layers.types import BinderInput, BinderOutput, EncodedText
 
 
 def _at_least(least: float, **settings: float) -> None:

@@ -15,10 +15,8 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate
 
-from .defaults import DEFAULT_LOSS_WEIGHTS, DEFAULT_MODEL
-from .descriptions import default_description
+from .config import DEFAULT_LOSS_WEIGHTS, DEFAULT_MODEL, check_settings, default_description
 from .errors import Errors, Warnings
-from .settings import check_settings
 
 # At a threshold near 0 every span of every type is a prediction: no more than this many a word are kept.
 MAX_SPANS_PER_WORD = 4
@@ -229,7 +227,7 @@ class BinderNER(TrainablePipe):
         if unknown:
             message = Warnings.BW09.format(unknown=unknown, name=self.name, labels=", ".join(self.labels))
             warnings.warn(message, stacklevel=2)
-        from .types import BinderInput
+        from .layers.types import BinderInput
 
         self.model.initialize(X=BinderInput(sample, list(self.label_data.values())))
 
@@ -278,9 +276,9 @@ class BinderNER(TrainablePipe):
         RETURNS (list[Candidates]): The spans of each doc that beat their label's threshold, in document order.
         RAISES (ValueError): If the component was not initialized.
         """
-        from .decoding import NEAR, of_docs, over_limits, to_tokens, with_repeats
-        from .scores import margin_limits
-        from .types import BinderInput, Search
+        from .layers.types import BinderInput, Search
+        from .spans.decoding import NEAR, of_docs, over_limits, to_tokens, with_repeats
+        from .spans.margins import margin_limits
 
         docs = list(docs)
         self._require_initialized()
@@ -314,8 +312,8 @@ class BinderNER(TrainablePipe):
         docs (Iterable[Doc]): The docs.
         candidates (list[Candidates]): What `predict` gave.
         """
-        from .decoding import over_limits, without_overlap
-        from .scores import margin_limits
+        from .spans.decoding import over_limits, without_overlap
+        from .spans.margins import margin_limits
 
         labels = self.labels
         limits = margin_limits(self.cfg, labels)
@@ -326,7 +324,7 @@ class BinderNER(TrainablePipe):
                 doc.set_ents(list(self._group(doc, without_overlap(found), labels)))
 
     def _group(self, doc: Doc, found: Any, labels: tuple[str, ...]) -> SpanGroup:
-        from .scores import published_scores
+        from .spans.margins import published_scores
 
         spans = [
             Span(doc, start, end, label=labels[label])
@@ -352,8 +350,8 @@ class BinderNER(TrainablePipe):
         RETURNS (dict[str, float]): The losses.
         RAISES (ValueError): If a gold span has an unknown label.
         """
-        from .targets import make_targets
-        from .types import BinderInput
+        from .layers.types import BinderInput
+        from .spans.targets import make_targets
 
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
@@ -388,7 +386,7 @@ class BinderNER(TrainablePipe):
         n_windows (int): The windows of the update, over which terms are averaged.
         RETURNS (tuple[float, SpanScores]): The loss and the gradient of the logits.
         """
-        from .loss import loss_of_pass
+        from .modules.loss import loss_of_pass
 
         return loss_of_pass(scored, targets, n_windows, self.loss_weights)
 
@@ -398,7 +396,7 @@ class BinderNER(TrainablePipe):
         path (str / Path): The folder.
         exclude (Iterable[str]): What to leave out: cfg, model or vocab.
         """
-        from .layers.weights import save_weights, weights_apart
+        from .layers.encoder_shim import save_weights, weights_apart
 
         with weights_apart(self.model):
             super().to_disk(path, exclude=tuple(exclude))
@@ -414,7 +412,7 @@ class BinderNER(TrainablePipe):
         """
         super().from_disk(path, exclude=tuple(exclude))
         if "model" not in exclude:
-            from .layers.weights import load_weights
+            from .layers.encoder_shim import load_weights
 
             load_weights(self.model, Path(path))
         return self

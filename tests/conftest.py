@@ -17,9 +17,9 @@ from spacy.training import Example
 from spacy.util import fix_random_seed
 from transformers import AutoTokenizer, BertConfig, BertModel
 
+from spacy_binder.config import find_encoder
 from spacy_binder.corpora.inline import read_inline
 from spacy_binder.corpora.problems import Problems
-from spacy_binder.util import find_encoder
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "project" / "assets" / "demo"

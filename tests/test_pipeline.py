@@ -16,9 +16,9 @@ from spacy.training import Example
 from spacy.util import filter_spans, fix_random_seed
 from thinc.api import Model, set_dropout_rate
 
-from spacy_binder.descriptions import default_description
+from spacy_binder.config import default_description
+from spacy_binder.layers.types import BinderInput
 from spacy_binder.pipeline import BinderNER
-from spacy_binder.types import BinderInput
 
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 

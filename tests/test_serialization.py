@@ -20,7 +20,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from thinc.api import Adam
 
-from spacy_binder.layers.shim import ModuleShim
+from spacy_binder.layers.module_shim import ModuleShim
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from speed.clock import peak_rss_mib
 from thinc.api import Config
 from torch import set_num_threads
 
-from spacy_binder.util import find_encoder
+from spacy_binder.config import find_encoder
 
 # Seconds between lines that say how far it is.
 QUIET = 1.0

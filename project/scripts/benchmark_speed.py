@@ -16,7 +16,7 @@ from rich.progress import Progress
 from speed.plan import MODES, TRAINING, Part, Plan
 from speed.tables import Tables
 
-from spacy_binder.util import find_encoder
+from spacy_binder.config import find_encoder
 
 TASKS = Path(__file__).parent / "speed_tasks.py"
 GROUPS = ["ratio", "scores", "memory", "training", "labels", "sweeps", "long", "peers", "startup"]

@@ -11,7 +11,7 @@ import typer
 from spacy.tokens import Doc, DocBin
 from wasabi import msg
 
-from spacy_binder.descriptions import default_description
+from spacy_binder.config import default_description
 
 MOST = 8
 

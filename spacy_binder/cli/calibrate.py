@@ -31,8 +31,8 @@ def calibrate_cli(
     from spacy.training import Corpus
     from spacy.util import load_model
 
-    from ..calibration import calibrate, judge, label_thresholds, measure
-    from ..optimization import find_component
+    from ..analysis.calibration import calibrate, judge, label_thresholds, measure
+    from ..analysis.component import find_component
 
     nlp = load_model(model)
     name = find_component(nlp, component)

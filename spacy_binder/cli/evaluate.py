@@ -32,10 +32,11 @@ def evaluate_cli(
     from spacy.training import Corpus
     from spacy.util import load_model
 
+    from ..analysis.component import find_component
+    from ..analysis.docs import evaluate, texts_of_spans
+    from ..analysis.metrics import metrics
+    from ..analysis.report.page import HEADER, percent, report_page, respect_rows, score_row
     from ..errors import Errors
-    from ..evaluation import evaluate, metrics, texts_of_spans
-    from ..optimization import find_component
-    from ..report.page import HEADER, percent, report_page, respect_rows, score_row
 
     nlp = load_model(model)
     name = find_component(nlp, component)

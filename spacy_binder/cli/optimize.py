@@ -25,7 +25,8 @@ def optimize_cli(
     that is installed and there is no GPU. Loaded like any other pipeline. If every choice costs more F1 than
     allowed, nothing is saved and the command fails.
     """
-    from ..optimization import combinations, fastest_within, find_component, measure
+    from ..analysis.component import find_component
+    from ..analysis.optimization import combinations, fastest_within, measure
 
     if engine == "auto" and gpu_id >= 0:
         engine = "torch"

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from thinc.api import Model
 
-from ..types import BinderInput, BinderOutput, EncodedText, EncodedWindows, ScoredWindows
+from .types import BinderInput, BinderOutput, EncodedText, EncodedWindows, ScoredWindows
 
 
 def binder(text_encoder: Model, type_encoder: Model, scorer: Model) -> Model[BinderInput, BinderOutput]:

@@ -14,8 +14,9 @@ from thinc.api import Model, torch2xp, xp2torch
 from torch import Tensor
 
 from ..errors import Errors
-from ..types import EncodedText, EncodedWindows, Ints1d
-from ..windows import Windows
+from ..text.arrays import Ints1d
+from ..text.windows import Windows
+from .types import EncodedText, EncodedWindows
 
 
 def listener(upstream: str, max_batch_wordpieces: int) -> Model[list[Doc], EncodedText]:

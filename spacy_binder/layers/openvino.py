@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import Errors
-from .shim import EncoderShim, embed
+from .encoder_shim import EncoderShim, embed
 
 # What may run an encoder where nothing is learned.
 ENGINES = ("torch", "openvino")

@@ -10,9 +10,10 @@ import torch
 from thinc.api import Model
 from torch import Tensor
 
-from ..modules.span_scorer import SpanScorerModule
-from ..types import EncodedWindows, FoundSpans, Search, SpanScores
-from .shim import ModuleShim
+from ..modules.span_scorer import SpanScorerModule, SpanScores
+from ..spans.decoding import FoundSpans
+from .module_shim import ModuleShim
+from .types import EncodedWindows, Search
 
 ScorerInT = tuple[EncodedWindows, Tensor, Search]
 

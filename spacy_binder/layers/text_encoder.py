@@ -15,11 +15,12 @@ from thinc.api import Model, get_torch_default_device
 from torch import Tensor
 
 from ..errors import Errors, Warnings
-from ..types import EncodedText, EncodedWindows
-from ..windows import Windows, make_windows, special_wordpieces, tokenize
-from .memory import release_memory
+from ..text.windows import Windows, make_windows
+from ..text.wordpieces import special_wordpieces, tokenize
+from .encoder_shim import EncoderShim, embed
 from .openvino import check_openvino, compiled
-from .shim import EncoderShim, embed
+from .process import release_memory
+from .types import EncodedText, EncodedWindows
 
 # Often enough for the heap not to grow much, seldom enough to cost nothing.
 PASSES_BETWEEN_RELEASES = 4

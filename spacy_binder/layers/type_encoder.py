@@ -12,8 +12,8 @@ import torch
 from thinc.api import Model
 from torch import Tensor
 
-from ..windows import padded
-from .shim import EncoderShim
+from ..text.arrays import padded
+from .encoder_shim import EncoderShim
 from .text_encoder import encode
 
 # Padded wordpieces of one forward pass over descriptions.

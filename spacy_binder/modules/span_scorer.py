@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -261,3 +262,33 @@ def _at_words(vectors: Tensor, positions: Tensor) -> Tensor:
 def _square(vectors: Tensor) -> Tensor:
     """RETURNS (Tensor): The squared norms of the last axis."""
     return (vectors * vectors).sum(-1)
+
+
+@dataclass
+class SpanScores:
+    """The logits of one pass in training. B windows, T words, M span widths, K types.
+
+    span (torch.Tensor): Logit of the span of width w + 1 that starts at word t, shape (B, T, M, K).
+        Cells that reach beyond a window's last word have no meaning.
+    span_threshold (torch.Tensor): Logit of the span ([CLS], [CLS]), shape (B, K).
+    start, end (torch.Tensor): Logits of words as starts and ends, shape (B, T, K).
+    start_threshold, end_threshold (torch.Tensor): Logits of [CLS], shape (B, K).
+    """
+
+    span: torch.Tensor
+    span_threshold: torch.Tensor
+    start: torch.Tensor
+    end: torch.Tensor
+    start_threshold: torch.Tensor
+    end_threshold: torch.Tensor
+
+    def tensors(self) -> list[torch.Tensor]:
+        """RETURNS (list): The tensors, in the order of the fields."""
+        return [
+            self.span,
+            self.span_threshold,
+            self.start,
+            self.end,
+            self.start_threshold,
+            self.end_threshold,
+        ]

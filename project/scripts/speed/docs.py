@@ -9,7 +9,7 @@ from itertools import cycle
 from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
-from spacy_binder.chunks import chunk_borders
+from spacy_binder.text.augmenters import chunk_borders
 
 
 @dataclass

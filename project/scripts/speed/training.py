@@ -8,8 +8,8 @@ import numpy
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_binder.types import WindowBatch
-from spacy_binder.windows import make_windows, special_wordpieces, tokenize
+from spacy_binder.text.windows import WindowBatch, make_windows
+from spacy_binder.text.wordpieces import special_wordpieces, tokenize
 
 from .clock import measure, paired, peak_rss_mib, seconds_of
 from .docs import Text, cut, read_docs

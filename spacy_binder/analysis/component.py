@@ -1,0 +1,46 @@
+"""The component of a pipeline: find it, and change its settings for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from spacy.language import Language
+
+from ..errors import Errors
+from ..pipeline import BinderNER
+
+FACTORY = "binder_ner"
+
+
+def find_component(nlp: Language, name: str = "") -> str:
+    """Find the `binder_ner` of a pipeline.
+
+    nlp (Language): The pipeline.
+    name (str): The component's name; needed where there are several.
+    RETURNS (str): The component's name.
+    RAISES (ValueError): If there is none, or several and no name.
+    """
+    names = [pipe for pipe, factory in nlp.pipe_factories.items() if factory == FACTORY]
+    if name and name not in names:
+        raise ValueError(Errors.B016.format(kind="component", name=name, known=", ".join(names) or "none"))
+    if not name and len(names) != 1:
+        listed = ", ".join(names) or "none"
+        raise ValueError(Errors.B019.format(n=len(names), names=listed, option="--component"))
+    return name or names[0]
+
+
+@contextmanager
+def changed(pipe: BinderNER, **settings: Any) -> Iterator[None]:
+    """Change entries of a component's cfg, and undo it at the end.
+
+    pipe (BinderNER): The component.
+    **settings: The entries.
+    """
+    before = {name: pipe.cfg[name] for name in settings}
+    pipe.cfg.update(settings)
+    try:
+        yield
+    finally:
+        pipe.cfg.update(before)

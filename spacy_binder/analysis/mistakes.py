@@ -1,0 +1,100 @@
+"""What went wrong: which mistakes belong together, of what kind they are, and which are made again and again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .docs import Entity, EvaluatedDoc
+
+KINDS = ("boundary", "type", "boundary and type", "missed", "spurious")
+MOST_FREQUENT = 10
+
+
+def pair_mistakes(doc: EvaluatedDoc) -> list[tuple[str, Entity | None, Entity | None]]:
+    """Tell of what kind the mistakes in a doc are.
+
+    A gold span that was not found and a predicted one that is wrong make one mistake if they have the same characters
+    (type), or overlap and have the same label (boundary), or at least overlap (boundary and type). Each span belongs to
+    one mistake: the kinds are looked for in this order, and where several overlap, those that share the most first.
+
+    doc (EvaluatedDoc): The doc.
+    RETURNS (list[tuple]): Kind, gold and predicted span of each mistake, in document order.
+    """
+    missed = sorted(doc.gold - doc.predicted.keys())
+    wrong = sorted(doc.predicted.keys() - doc.gold)
+    overlaps = [(_share(a, b), a, b) for a in missed for b in wrong if a.start < b.end and b.start < a.end]
+    overlaps.sort(key=lambda overlap: -overlap[0])
+    mistakes: list[tuple[str, Entity | None, Entity | None]] = []
+    left = {("gold", span) for span in missed} | {("predicted", span) for span in wrong}
+    for kind, belongs in (
+        ("type", lambda a, b: a[:2] == b[:2]),
+        ("boundary", lambda a, b: a.label == b.label),
+        ("boundary and type", lambda a, b: True),
+    ):
+        for _, gold, predicted in overlaps:
+            both = {("gold", gold), ("predicted", predicted)}
+            if both <= left and belongs(gold, predicted):
+                mistakes.append((kind, gold, predicted))
+                left -= both
+    mistakes += [("missed", span, None) for side, span in left if side == "gold"]
+    mistakes += [("spurious", None, span) for side, span in left if side == "predicted"]
+    return sorted(mistakes, key=lambda mistake: (mistake[1] or mistake[2] or (), mistake[0]))
+
+
+def kinds_of_mistakes(docs: Iterable[EvaluatedDoc]) -> dict[str, int]:
+    """RETURNS (dict[str, int]): How many mistakes there are of each kind."""
+    counts = Counter(kind for doc in docs for kind, _, _ in pair_mistakes(doc))
+    return {kind: counts[kind] for kind in KINDS}
+
+
+def confusion(docs: Iterable[EvaluatedDoc], labels: Sequence[str]) -> dict[str, Any]:
+    """Count which label spans of the same characters have in gold and in the prediction.
+
+    docs (Iterable[EvaluatedDoc]): The docs.
+    labels (Sequence[str]): All labels.
+    RETURNS (dict): `labels`, and `counts`: a row a gold label and one for spans that are not gold (spurious), a column
+        a predicted label and one for gold spans that were not predicted (missed). Rows sum up to gold spans, columns
+        to predicted ones.
+    """
+    place = {label: i for i, label in enumerate(labels)}
+    none = len(labels)
+    counts = [[0] * (none + 1) for _ in range(none + 1)]
+    for doc in docs:
+        for span in doc.gold & doc.predicted.keys():
+            counts[place[span.label]][place[span.label]] += 1
+        for kind, gold, predicted in pair_mistakes(doc):
+            if kind == "type" and gold is not None and predicted is not None:
+                counts[place[gold.label]][place[predicted.label]] += 1
+                continue
+            if gold is not None:
+                counts[place[gold.label]][none] += 1
+            if predicted is not None:
+                counts[none][place[predicted.label]] += 1
+    return {"labels": list(labels), "counts": counts}
+
+
+def frequent(
+    docs: Iterable[EvaluatedDoc], label: str, text_of: Callable[[EvaluatedDoc, Entity], str]
+) -> dict[str, list[tuple[str, int]]]:
+    """Count the texts of a label's mistakes.
+
+    docs (Iterable[EvaluatedDoc]): The docs.
+    label (str): The label.
+    text_of (Callable): The text of a doc's span.
+    RETURNS (dict): `false_positives` and `false_negatives`: the most frequent texts, and how often each occurs.
+    """
+    positives, negatives = Counter(), Counter()
+    for doc in docs:
+        positives.update(text_of(doc, s) for s in doc.predicted if s.label == label and s not in doc.gold)
+        negatives.update(text_of(doc, s) for s in doc.gold if s.label == label and s not in doc.predicted)
+    return {
+        name: sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MOST_FREQUENT]
+        for name, counts in (("false_positives", positives), ("false_negatives", negatives))
+    }
+
+
+def _share(a: Entity, b: Entity) -> float:
+    return (min(a.end, b.end) - max(a.start, b.start)) / (max(a.end, b.end) - min(a.start, b.start))

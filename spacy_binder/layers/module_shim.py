@@ -1,0 +1,136 @@
+"""Torch modules inside thinc models: built late, saved as safetensors, cached between changes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import srsly
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from thinc.api import Optimizer, PyTorchShim, get_torch_default_device, torch2xp, xp2torch
+from torch import Tensor, nn
+
+from ..modules.linear import use_one_dnn
+from .adam import TorchAdam
+from .process import use_one_thread_in_forks
+
+
+class ModuleShim(PyTorchShim):
+    """Holds a torch module that is built once its settings are known.
+
+    Unlike thinc's own shim it saves weights as safetensors, takes part in weight averaging
+    (`use_averages` of the optimizer), and has a `cache` that lives until the weights change.
+    """
+
+    _model: nn.Module | None
+
+    def __init__(self, build: Callable[..., nn.Module], *, learn_rate_scale: float = 1.0) -> None:
+        """
+        build (Callable): Makes the module from keyword settings, which are saved with it.
+        learn_rate_scale (float): What the optimizer's learning rate is multiplied by for this module.
+        """
+        super().__init__(None)
+        use_one_thread_in_forks()
+        self._build = build
+        self._settings: dict[str, Any] = {}
+        self._learn_rate_scale = learn_rate_scale
+        self._adam: TorchAdam | None = None
+        self.cache: dict[Any, Any] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is cached can be made again, and not all of it can be copied.
+        return {**self.__dict__, "cache": {}}
+
+    @property
+    def is_built(self) -> bool:
+        """RETURNS (bool): Whether there is a module."""
+        return self._model is not None
+
+    @property
+    def module(self) -> nn.Module:
+        """RETURNS (nn.Module): The module. Only to be asked for once it is built."""
+        assert self._model is not None
+        return self._model
+
+    def build(self, **settings: Any) -> None:
+        """Make the module.
+
+        **settings: Passed on to the callable given to the constructor.
+        """
+        self._settings = settings
+        self._take(self._build(**settings))
+
+    def _take(self, module: nn.Module) -> None:
+        use_one_dnn(module)
+        self._model = module.to(get_torch_default_device())
+        self._adam = None
+        self.cache.clear()
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Update the weights with their gradients.
+
+        optimizer (Optimizer): The optimizer.
+        """
+        if self._model is None or all(param.grad is None for param in self._model.parameters()):
+            return
+        if TorchAdam.can_step(optimizer):
+            if self._adam is None or self._adam.optimizer is not optimizer:
+                self._adam = TorchAdam(optimizer, self._model)
+            self._adam.step(self.id, self._learn_rate_scale)
+        else:
+            self._step(optimizer, self._model)
+        self.cache.clear()
+
+    def _step(self, optimizer: Optimizer, module: nn.Module) -> None:
+        for name, param in module.named_parameters():
+            if param.grad is not None:
+                # Flat, because thinc's optimizers take no scalars.
+                weights: Any = torch2xp(param.data.reshape(-1))
+                dense = param.grad.to_dense() if param.grad.is_sparse else param.grad
+                gradient: Any = torch2xp(dense.reshape(-1))
+                weights, _ = optimizer((self.id, name), weights, gradient, lr_scale=self._learn_rate_scale)
+                param.data = xp2torch(weights, device=param.device).view_as(param)
+                param.grad = None
+
+    @contextlib.contextmanager
+    def use_params(self, params: dict[Any, Any]) -> Iterator[None]:
+        """Use other weights for a while.
+
+        params (dict): Weights by (id of the shim, name), as `Optimizer.averages` has them.
+        """
+        given = {}
+        if self._model is not None:
+            for name, param in self._model.named_parameters():
+                if (self.id, name) in params:
+                    given[name] = (param, param.data)
+        for name, (param, data) in given.items():
+            param.data = xp2torch(params[self.id, name], device=param.device).view_as(data)
+        self.cache.clear()
+        yield
+        for param, data in given.values():
+            param.data = data
+        self.cache.clear()
+
+    def to_bytes(self) -> bytes:
+        """RETURNS (bytes): Settings and weights."""
+        return srsly.msgpack_dumps({"settings": self._settings, "state": self._state()})
+
+    def from_bytes(self, bytes_data: bytes) -> ModuleShim:
+        """Build the module anew from what `to_bytes` gave.
+
+        bytes_data (bytes): The saved module.
+        RETURNS (ModuleShim): The shim itself.
+        """
+        msg: Any = srsly.msgpack_loads(bytes_data)
+        if msg["state"] is not None:
+            self.build(**msg["settings"])
+            self.module.load_state_dict(load_safetensors(msg["state"]))
+        return self
+
+    def _state(self) -> bytes | None:
+        return None if self._model is None else save_safetensors(self._tensors())
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return {name: tensor.contiguous() for name, tensor in self.module.state_dict().items()}

@@ -1,0 +1,218 @@
+"""Wordpieces ↔ tokens: cutting docs into windows of wordpieces.
+
+Every token is tokenized by itself, so each begins and ends at a wordpiece. A token with wordpieces is
+called a word; whitespace has none. All of it is done on flat arrays, with no Python loop a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy
+
+from .arrays import Ints1d, Ints2d, padded, ranges
+from .wordpieces import Wordpieces
+
+
+def cut(word_start: Ints1d, sentence: Ints1d, *, capacity: int, stride: int) -> list[tuple[int, int]]:
+    """Cut the words of one doc into windows that cover them all.
+
+    A window ends at a sentence's end where one is in reach; where the cut falls inside a sentence,
+    the next window goes back by up to `stride` wordpieces.
+
+    word_start (Ints1d): First wordpiece of each word, and the total at the end, shape (n + 1,).
+    sentence (Ints1d): Number of each word's sentence, shape (n,).
+    capacity (int): The most wordpieces a window holds; no word has more.
+    stride (int): Overlap in wordpieces, less than `capacity`.
+    RETURNS (list[tuple[int, int]]): First word and end of each window.
+    """
+    n_words = len(sentence)
+    sentence_end = numpy.flatnonzero(numpy.diff(sentence)) + 1
+    windows = []
+    start = 0
+    while start < n_words:
+        end = int(numpy.searchsorted(word_start, word_start[start] + capacity, side="right")) - 1
+        following = n_words
+        if end < n_words:
+            nearest = int(numpy.searchsorted(sentence_end, end, side="right")) - 1
+            if nearest >= 0 and sentence_end[nearest] > start:
+                end = following = int(sentence_end[nearest])
+            else:
+                # Back by the stride, but not so far that the next word would find no room.
+                back = max(word_start[end] - stride, word_start[end + 1] - capacity)
+                following = int(numpy.searchsorted(word_start, back))
+        windows.append((start, end))
+        start = following
+    return windows
+
+
+@dataclass
+class Windows:
+    """The windows of some docs, as flat arrays. N windows hold W words, those of overlaps counted twice.
+
+    doc (Ints1d): The doc of each window, shape (N,); windows of a doc stand together, in order.
+    word_start (Ints1d): Index of each window's first word, and the total at the end, shape (N + 1,).
+    token (Ints1d): Index of each word's token in its doc, shape (W,).
+    first, last (Ints1d): Position of each word's first and last wordpiece in its window, shape (W,).
+    lengths (Ints1d): Wordpieces of each window, special ones included, shape (N,).
+    ids (Ints1d): Wordpiece ids of all windows, one after the other; empty where vectors come from elsewhere.
+    shapes (Ints1d): What the word of each of these looks like, see `SHAPES`.
+    """
+
+    doc: Ints1d
+    word_start: Ints1d
+    token: Ints1d
+    first: Ints1d
+    last: Ints1d
+    lengths: Ints1d
+    ids: Ints1d
+    shapes: Ints1d
+
+    def __len__(self) -> int:
+        return len(self.doc)
+
+    @property
+    def token_start(self) -> Ints1d:
+        """RETURNS (Ints1d): Token that each window starts at, shape (N,)."""
+        return self.token[self.word_start[:-1]]
+
+    @property
+    def token_end(self) -> Ints1d:
+        """RETURNS (Ints1d): Token that each window ends before, shape (N,)."""
+        return self.token[self.word_start[1:] - 1] + 1
+
+    def batch(self, rows: Ints1d, *, pad_id: int = 0) -> WindowBatch:
+        """Pad some windows to a common shape.
+
+        rows (Ints1d): The windows, shape (B,).
+        pad_id (int): Id of the padding wordpiece.
+        RETURNS (WindowBatch): The padded arrays.
+        """
+        n_words = self.word_start[rows + 1] - self.word_start[rows]
+        words = ranges(self.word_start[rows], n_words)
+        lengths = self.lengths[rows]
+        input_ids = shapes = numpy.zeros((len(rows), 0), dtype="int64")
+        if len(self.ids):
+            ids_start = numpy.cumsum(self.lengths) - self.lengths
+            at = ranges(ids_start[rows], lengths)
+            input_ids = padded(self.ids[at], lengths, fill=pad_id)
+            shapes = padded(self.shapes[at], lengths)
+        return WindowBatch(
+            input_ids=input_ids,
+            shapes=shapes,
+            lengths=lengths,
+            first=padded(self.first[words], n_words),
+            last=padded(self.last[words], n_words),
+            n_words=n_words,
+        )
+
+    def batches(self, max_wordpieces: int) -> Iterator[Ints1d]:
+        """Group windows of like length, the longest first.
+
+        max_wordpieces (int): The most wordpieces of a group, padding included; a longer window stands alone.
+        YIELDS (Ints1d): The windows of a group.
+        """
+        order = numpy.argsort(-self.lengths, kind="stable")
+        start = 0
+        while start < len(order):
+            size = max(1, max_wordpieces // int(self.lengths[order[start]]))
+            yield order[start : start + size]
+            start += size
+
+
+def make_windows(
+    wordpieces: Wordpieces, *, prefix: list[int], suffix: list[int], capacity: int, stride: int, sentences: bool
+) -> Windows:
+    """Cut docs into windows.
+
+    wordpieces (Wordpieces): The docs' wordpieces.
+    prefix, suffix (list[int]): Special wordpieces before and after each window.
+    capacity (int): The most wordpieces of a window, special ones not counted.
+    stride (int): Overlap in wordpieces where a cut falls inside a sentence.
+    sentences (bool): Whether to cut at sentence ends.
+    RETURNS (Windows): The windows. A doc without words has none.
+    """
+    spans: list[tuple[int, int, int]] = []
+    for i, (start, end) in enumerate(zip(wordpieces.doc_start[:-1], wordpieces.doc_start[1:], strict=True)):
+        sentence = wordpieces.sentence[start:end] if sentences else numpy.zeros(end - start, dtype="int64")
+        for a, b in cut(wordpieces.word_start[start : end + 1], sentence, capacity=capacity, stride=stride):
+            spans.append((i, start + a, start + b))
+    doc, first_word, end_word = numpy.array(spans, dtype="int64").reshape(-1, 3).T
+    n_words = end_word - first_word
+    words = ranges(first_word, n_words)
+    window_start = wordpieces.word_start[first_word]
+    n_pieces = wordpieces.word_start[end_word] - window_start
+    to_position = numpy.repeat(len(prefix) - window_start, n_words)
+    lengths = n_pieces + len(prefix) + len(suffix)
+    ids = numpy.empty(int(lengths.sum()), dtype="int64")
+    shapes = numpy.zeros(len(ids), dtype="int64")
+    ids_start = numpy.cumsum(lengths) - lengths
+    to, source = ranges(ids_start + len(prefix), n_pieces), ranges(window_start, n_pieces)
+    ids[to] = wordpieces.ids[source]
+    shapes[to] = wordpieces.shapes[source]
+    for i, wordpiece in enumerate(prefix):
+        ids[ids_start + i] = wordpiece
+    for i, wordpiece in enumerate(suffix):
+        ids[ids_start + len(prefix) + n_pieces + i] = wordpiece
+    return Windows(
+        doc=doc,
+        word_start=numpy.concatenate([[0], numpy.cumsum(n_words)]),
+        token=wordpieces.token[words],
+        first=wordpieces.word_start[words] + to_position,
+        last=wordpieces.word_start[words + 1] - 1 + to_position,
+        lengths=lengths,
+        ids=ids,
+        shapes=shapes,
+    )
+
+
+def best_window(windows: Windows, row: Ints1d, start: Ints1d, end: Ints1d) -> numpy.ndarray:
+    """Whether a window is the one, of those that hold a span, that gives it the most context.
+
+    Context is the distance to the nearer border of the window; the earlier window wins a tie. So each
+    span is judged by just one window, whatever the others say.
+
+    windows (Windows): All windows.
+    row (Ints1d): The window that proposes each span, shape (n,).
+    start, end (Ints1d): First token and end of each span, shape (n,).
+    RETURNS (numpy.ndarray): A boolean a span, shape (n,).
+    """
+    token_start, token_end = windows.token_start, windows.token_end
+    context = numpy.minimum(start - token_start[row], token_end[row] - end)
+    best = numpy.ones(len(row), dtype=bool)
+    for sign in (-1, 1):
+        distance = 1
+        while True:
+            other = row + sign * distance
+            inside = (other >= 0) & (other < len(windows))
+            other = numpy.where(inside, other, row)
+            overlap = inside & (windows.doc[other] == windows.doc[row])
+            overlap &= (token_start[other] <= start) & (end <= token_end[other])
+            if not overlap.any():
+                break
+            rival = numpy.minimum(start - token_start[other], token_end[other] - end)
+            beaten = rival >= context if sign < 0 else rival > context
+            best &= ~(overlap & beaten)
+            distance += 1
+    return best
+
+
+@dataclass
+class WindowBatch:
+    """Some windows, padded to a common number of wordpieces and of words.
+
+    input_ids (Ints2d): Wordpiece ids, shape (B, L); empty where the vectors come from elsewhere.
+    shapes (Ints2d): What the word of each wordpiece looks like, see `SHAPES`, shape (B, L).
+    lengths (Ints1d): Wordpieces of each window, special ones included, shape (B,).
+    first (Ints2d): Position of each word's first wordpiece, shape (B, T).
+    last (Ints2d): Position of each word's last wordpiece, shape (B, T).
+    n_words (Ints1d): Words of each window, shape (B,).
+    """
+
+    input_ids: Ints2d
+    shapes: Ints2d
+    lengths: Ints1d
+    first: Ints2d
+    last: Ints2d
+    n_words: Ints1d

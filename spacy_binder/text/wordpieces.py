@@ -1,0 +1,106 @@
+"""Docs → wordpieces, token by token, as flat arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy
+from spacy.attrs import IS_SPACE, ORTH, SENT_START, SPACY
+from spacy.tokens import Doc
+
+from ..errors import Errors
+from .arrays import Ints1d, ranges
+from .word_shapes import word_shape
+
+TokenizerT = Any
+
+
+@dataclass
+class Wordpieces:
+    """The wordpieces of some docs, as flat arrays over all of them.
+
+    ids (Ints1d): Wordpiece ids, without special ones.
+    shapes (Ints1d): What the word of each wordpiece looks like, see `SHAPES`.
+    word_start (Ints1d): Index in `ids` of each word's first wordpiece, and the total at the end.
+    token (Ints1d): Index of each word's token in its doc.
+    sentence (Ints1d): Running number of each word's sentence; one a doc where it has no sentence starts.
+    doc_start (Ints1d): Index of each doc's first word, and the total at the end.
+    too_long (list[str]): Tokens that were cut because they have more wordpieces than a window holds.
+    """
+
+    ids: Ints1d
+    shapes: Ints1d
+    word_start: Ints1d
+    token: Ints1d
+    sentence: Ints1d
+    doc_start: Ints1d
+    too_long: list[str]
+
+
+def special_wordpieces(tokenizer: TokenizerT) -> tuple[list[int], list[int]]:
+    """What a tokenizer puts around a text.
+
+    tokenizer (PreTrainedTokenizerBase): A Hugging Face tokenizer.
+    RETURNS (tuple[list[int], list[int]]): The ids before and after, like [CLS] and [SEP].
+    RAISES (ValueError): If there is none before the text.
+    """
+    plain = tokenizer("a", add_special_tokens=False)["input_ids"]
+    full = tokenizer("a")["input_ids"]
+    for i in range(1, len(full) - len(plain) + 1):
+        if full[i : i + len(plain)] == plain:
+            return full[:i], full[i + len(plain) :]
+    raise ValueError(Errors.B011.format(encoder=tokenizer.name_or_path))
+
+
+def tokenize(docs: Sequence[Doc], tokenizer: TokenizerT, *, capacity: int) -> Wordpieces:
+    """Tokenize docs into wordpieces, token by token, each distinct one once.
+
+    docs (Sequence[Doc]): The docs, all of one vocab.
+    tokenizer (PreTrainedTokenizerBase): A Hugging Face tokenizer.
+    capacity (int): The most wordpieces a token may have; the rest of a longer one is cut off and reported.
+    RETURNS (Wordpieces): Their wordpieces.
+    """
+    empty = numpy.zeros(0, dtype="int64")
+    lengths = numpy.array([len(doc) for doc in docs], dtype="int64")
+    doc_token = numpy.concatenate([[0], numpy.cumsum(lengths)])
+    if doc_token[-1] == 0:
+        zeros = numpy.zeros(len(docs) + 1, dtype="int64")
+        return Wordpieces(empty, empty, numpy.zeros(1, dtype="int64"), empty, empty, zeros, [])
+    attrs = numpy.concatenate(
+        [cast(numpy.ndarray, doc.to_array([ORTH, SPACY, SENT_START, IS_SPACE])) for doc in docs if len(doc)]
+    )
+    orth, spaced, sent_start, is_space = attrs.T
+    token = numpy.arange(len(orth)) - numpy.repeat(doc_token[:-1], lengths)
+    sentence = numpy.cumsum((sent_start == 1) | (token == 0))
+    keys = orth.copy()
+    after_space = numpy.zeros(len(orth), dtype="uint64")
+    if tokenizer.tokenize("a") != tokenizer.tokenize(" a"):
+        after_space[1:] = spaced[:-1]
+        after_space[token == 0] = 0
+        keys += after_space
+    _, where, inverse = numpy.unique(keys, return_index=True, return_inverse=True)
+    strings = docs[0].vocab.strings
+    texts = [" " * int(after_space[i]) + strings[int(orth[i])] for i in where]
+    pieces = tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
+    pieces = [[] if space else ids for ids, space in zip(pieces, is_space[where].astype(bool), strict=True)]
+    too_long = [text for text, ids in zip(texts, pieces, strict=True) if len(ids) > capacity]
+    pieces = [ids[:capacity] for ids in pieces]
+    n_distinct = numpy.array([len(ids) for ids in pieces], dtype="int64")
+    flat = numpy.array([i for ids in pieces for i in ids], dtype="int64")
+    flat_start = numpy.cumsum(n_distinct) - n_distinct
+    shapes = numpy.array([word_shape(text) for text in texts], dtype="int64")
+    n_pieces = n_distinct[inverse]
+    is_word = n_pieces > 0
+    n_pieces = n_pieces[is_word]
+    doc_start = numpy.concatenate([[0], numpy.cumsum(is_word)])[doc_token]
+    return Wordpieces(
+        ids=flat[ranges(flat_start[inverse][is_word], n_pieces)],
+        shapes=numpy.repeat(shapes[inverse][is_word], n_pieces),
+        word_start=numpy.concatenate([[0], numpy.cumsum(n_pieces)]),
+        token=token[is_word],
+        sentence=sentence[is_word],
+        doc_start=doc_start,
+        too_long=too_long,
+    )

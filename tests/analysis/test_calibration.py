@@ -1,0 +1,289 @@
+"""Calibration: figures against loops, what is fitted, and what it does to a pipeline."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+import spacy
+from conftest import demo_examples, spans_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from spacy.cli.find_threshold import find_threshold
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+from spacy.training import Example
+
+from spacy_binder.analysis.calibration import (
+    Judged,
+    best_threshold,
+    calibrate,
+    calibration_error,
+    fit_calibration,
+    judge,
+    label_thresholds,
+    measure,
+    reliability,
+)
+from spacy_binder.analysis.component import changed
+from spacy_binder.pipeline import BinderNER
+
+SCORED = st.lists(st.tuples(st.floats(0, 1, width=32), st.booleans()), max_size=30)
+
+
+def arrays(scored: list[tuple[float, bool]]) -> tuple[Any, Any]:
+    """RETURNS (tuple): Scores, and which are right."""
+    return numpy.array([s for s, _ in scored], dtype="float32"), numpy.array([r for _, r in scored], dtype=bool)
+
+
+@pytest.fixture
+def nlp(trained: tuple[Path, Path]) -> Language:
+    """The trained pipeline."""
+    return spacy.load(trained[0])
+
+
+@pytest.fixture
+def pipe(nlp: Language) -> BinderNER:
+    """Its component."""
+    pipe = nlp.get_pipe("binder_ner")
+    assert isinstance(pipe, BinderNER)
+    return pipe
+
+
+@pytest.fixture
+def unseen(nlp: Language) -> list[Example]:
+    """Documents that it hasn't learned by heart."""
+    return demo_examples(nlp, ["news-02", "news-03", "science-02"], max_sentences=6)
+
+
+def found(nlp: Language, examples: list[Example], **cfg: Any) -> list[dict[tuple[int, int, str], float]]:
+    """RETURNS (list): Spans and their scores, doc by doc, with other settings of the component."""
+    pipe = nlp.get_pipe("binder_ner")
+    assert isinstance(pipe, BinderNER)
+    with changed(pipe, **cfg):
+        docs = list(nlp.pipe(example.reference.text for example in examples))
+    return [dict(zip(spans_of(doc), doc.spans["sc"].attrs["scores"].tolist(), strict=True)) for doc in docs]
+
+
+# Figures
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(SCORED, st.integers(1, 15))
+def test_calibration_error_is_that_of_a_loop(scored: list[tuple[float, bool]], n_bins: int) -> None:
+    bins: dict[int, list[tuple[float, bool]]] = {}
+    for score, right in scored:
+        place = next(i for i in range(n_bins) if score * n_bins <= i + 1)
+        bins.setdefault(place, []).append((score, right))
+    expected = sum(abs(sum(s for s, _ in inside) - sum(r for _, r in inside)) for inside in bins.values())
+    scores, right = arrays(scored)
+    error = calibration_error(scores, right, n_bins)
+    assert error is None if not scored else error == pytest.approx(expected / len(scored), abs=1e-6)
+    assert {round(b.low * n_bins): b.n for b in reliability(scores, right, n_bins)} == {
+        place: len(inside) for place, inside in bins.items()
+    }
+
+
+def test_scores_that_mean_what_they_say_have_no_error() -> None:
+    scores = numpy.repeat(numpy.array([0.2, 0.6], dtype="float32"), 10)
+    right = numpy.array([True] * 2 + [False] * 8 + [True] * 6 + [False] * 4)
+    assert calibration_error(scores, right) == pytest.approx(0, abs=1e-6)
+    assert calibration_error(scores, ~right) == pytest.approx((0.6 + 0.2) / 2, abs=1e-6)
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(st.lists(st.tuples(st.integers(1, 100).map(lambda n: n / 100), st.booleans()), max_size=30), st.integers(0, 20))
+def test_best_threshold_is_that_of_all_thresholds(scored: list[tuple[float, bool]], n_more: int) -> None:
+    scores, right = arrays(scored)
+    n_gold = int(right.sum()) + n_more
+
+    def f_score(threshold: float) -> float:
+        return 2 * int(right[scores > threshold].sum()) / max(int((scores > threshold).sum()) + n_gold, 1)
+
+    threshold = best_threshold(scores, right, n_gold, fallback=0.5)
+    if not right.any():
+        assert threshold == 0.5
+    assert f_score(threshold) == pytest.approx(max(f_score(percent / 100 - 0.005) for percent in range(1, 102)))
+
+
+# Fitting
+
+
+def test_fit_finds_scale_and_bias() -> None:
+    """Those by which the data were drawn."""
+    random = numpy.random.default_rng(0)
+    margin = random.normal(0, 3, 50000).astype("float32")
+    right = random.random(len(margin)) < 1 / (1 + numpy.exp(-(0.5 * margin - 0.8)))
+    fitted = fit_calibration(margin, right)
+    assert fitted["scale"] == pytest.approx(0.5, abs=0.02)
+    assert fitted["bias"] == pytest.approx(-0.8, abs=0.04)
+
+
+def test_fit_stays_finite_where_margins_separate_right_from_wrong() -> None:
+    margin = numpy.array([-2, -1, 1, 2], dtype="float32")
+    fitted = fit_calibration(margin, margin > 0)
+    assert 0 < fitted["scale"] < 10
+    assert fitted["bias"] == pytest.approx(0, abs=1e-6)
+
+
+def judged(n_docs: int, *, wrong_below: float, seed: int = 0) -> Judged:
+    """RETURNS (Judged): Candidates of one label, right or wrong at random, but mostly wrong below a score."""
+    random = numpy.random.default_rng(seed)
+    doc = numpy.repeat(numpy.arange(n_docs), 20)
+    scores = random.random(len(doc)).astype("float32")
+    right = random.random(len(doc)) < numpy.where(scores > wrong_below, 0.9, 0.05)
+    n_gold = numpy.bincount(doc[right], minlength=n_docs)[:, None]
+    return Judged(doc, numpy.zeros_like(doc), scores, scores, right, n_gold)
+
+
+def test_a_label_gets_the_threshold_that_it_gains_from() -> None:
+    chosen = label_thresholds(judged(10, wrong_below=0.3), ["PER"], 0.8)
+    assert chosen == {"PER": pytest.approx(0.3, abs=0.05)}
+
+
+@pytest.mark.parametrize(
+    ("candidates", "general"),
+    [(judged(10, wrong_below=0.3), 0.3), (judged(2, wrong_below=0.3), 0.8), (judged(1, wrong_below=0.3), 0.8)],
+    ids=["nothing to gain", "few gold spans", "one doc"],
+)
+def test_a_label_keeps_the_general_threshold(candidates: Judged, general: float) -> None:
+    assert label_thresholds(candidates, ["PER"], general, min_gold=50) == {}
+
+
+# Pipelines
+
+
+def test_calibration_lowers_the_error_and_finds_the_same_spans(
+    nlp: Language, pipe: BinderNER, unseen: list[Example]
+) -> None:
+    before = measure(nlp, "binder_ner", unseen, Path("dev.spacy"))
+    spans = [doc.keys() for doc in found(nlp, unseen)]
+    calibrate(nlp, "binder_ner", unseen)
+    after = measure(nlp, "binder_ner", unseen, Path("dev.spacy"))
+    assert [doc.keys() for doc in found(nlp, unseen)] == spans
+    assert after[:3] == before[:3]
+    assert after.error is not None and before.error is not None
+    assert after.error < before.error
+    assert pipe.cfg["threshold"] == pytest.approx(1 / (1 + numpy.exp(-pipe.cfg["calibration"]["bias"])))
+    first = dict(pipe.cfg)
+    calibrate(nlp, "binder_ner", unseen)
+    assert pipe.cfg["calibration"] == pytest.approx(first["calibration"])
+    assert pipe.cfg["threshold"] == pytest.approx(first["threshold"])
+
+
+def test_judged_candidates_are_what_a_low_threshold_finds(nlp: Language, unseen: list[Example]) -> None:
+    expected = []
+    for example, spans in zip(unseen, found(nlp, unseen, threshold=0.05), strict=True):
+        gold = set(spans_of(example.reference))
+        expected += [(score, span in gold) for span, score in spans.items()]
+    candidates = judge(nlp, "binder_ner", unseen)
+    assert candidates.right.tolist() == [right for _, right in expected]
+    numpy.testing.assert_allclose(candidates.scores, [score for score, _ in expected], atol=1e-4)
+    labels = nlp.get_pipe("binder_ner").labels
+    golds = [span for example in unseen for span in set(spans_of(example.reference)) if span[2] in labels]
+    assert candidates.n_gold.sum() == len(golds)
+
+
+@pytest.mark.parametrize("settings_", [{}, {"joint_inference": True}], ids=["span", "joint"])
+def test_a_threshold_of_its_own_moves_one_label_alone(
+    nlp: Language, unseen: list[Example], settings_: dict[str, bool]
+) -> None:
+    """The others are what they are without it, joint inference included, where starts and ends have limits too."""
+    usual, low = found(nlp, unseen, **settings_), found(nlp, unseen, threshold=0.01, **settings_)
+    moved = found(nlp, unseen, thresholds={"DATE": 0.01}, **settings_)
+    assert sum(map(len, usual)) < sum(map(len, moved)) < sum(map(len, low))
+    for u, m, at_low in zip(usual, moved, low, strict=True):
+        assert {s for s in m if s[2] != "DATE"} == {s for s in u if s[2] != "DATE"}
+        assert {s for s in m if s[2] == "DATE"} == {s for s in at_low if s[2] == "DATE"}
+
+
+def test_without_overlap_only_what_beats_its_threshold_takes_its_place(nlp: Language, unseen: list[Example]) -> None:
+    for spans in found(nlp, unseen, thresholds={"PER": 1.0}, allow_overlap=False, threshold=0.1):
+        assert not any(label == "PER" for *_, label in spans)
+        assert all(a[1] <= b[0] for a, b in pairwise(sorted(spans)))
+
+
+@pytest.mark.parametrize("where", ["disk", "bytes"])
+def test_saved_pipelines_keep_calibration_and_thresholds(
+    nlp: Language, pipe: BinderNER, unseen: list[Example], where: str, tmp_path: Path
+) -> None:
+    pipe.cfg.update(calibration={"scale": 0.5, "bias": -0.5}, thresholds={"PER": 0.25})
+    if where == "disk":
+        nlp.to_disk(tmp_path)
+        again = spacy.load(tmp_path)
+    else:
+        again = spacy.util.load_model_from_config(nlp.config).from_bytes(nlp.to_bytes())
+    assert again.get_pipe("binder_ner").cfg == pipe.cfg
+    assert found(again, unseen) == found(nlp, unseen)
+
+
+def test_scores_depend_on_no_other_label(nlp: Language, pipe: BinderNER, unseen: list[Example]) -> None:
+    pipe.cfg.update(calibration={"scale": 0.5, "bias": -0.5}, thresholds={"GPE": 0.05})
+    before = found(nlp, unseen)
+    pipe.remove_label("GPE")
+    assert pipe.cfg["thresholds"] == {}
+    for with_it, without in zip(before, found(nlp, unseen), strict=True):
+        assert without == pytest.approx({s: score for s, score in with_it.items() if s[2] != "GPE"}, abs=1e-5)
+    pipe.add_label("GPE")
+    assert all(score > 0.5 for doc in found(nlp, unseen) for score in doc.values())
+
+
+def test_find_threshold_trades_recall_for_precision(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    """Recall never rises with the threshold of a calibrated pipeline, and precision does on the whole."""
+    nlp = spacy.load(trained[0])
+    examples = demo_examples(nlp, ["news-02", "news-03", "science-02"], max_sentences=6)
+    calibrate(nlp, "binder_ner", examples)
+    nlp.to_disk(tmp_path / "model")
+    DocBin(docs=[example.reference for example in examples]).to_disk(tmp_path / "dev.spacy")
+
+    def scores(name: str) -> list[float]:
+        arguments = (tmp_path / "model", tmp_path / "dev.spacy", "binder_ner", "threshold", f"spans_sc_{name}")
+        with pytest.warns(UserWarning, match="BW04"):
+            by_threshold = find_threshold(*arguments, n_trials=9)[2]
+        return [by_threshold[threshold] for threshold in sorted(by_threshold)]
+
+    recall, precision = scores("r"), scores("p")
+    assert all(a >= b for a, b in pairwise(recall))
+    assert recall[0] > recall[4] > recall[-1] == 0
+    assert precision[0] < precision[2] < precision[4]
+
+
+# What can't be calibrated
+
+
+def test_nothing_wrong_to_learn_from(nlp: Language, trained: tuple[Path, Path]) -> None:
+    golds = list(DocBin().from_disk(trained[1]).get_docs(nlp.vocab))
+    examples = [Example(Doc(nlp.vocab, words=[t.text for t in gold]), gold) for gold in golds]
+    for gold in golds:
+        gold.spans["sc"] = []
+    with pytest.raises(ValueError, match=r"B026.*0 are gold spans"):
+        calibrate(nlp, "binder_ner", examples)
+    for gold in golds:
+        del gold.spans["sc"]
+    with pytest.raises(ValueError, match=r"B028.*dev\.spacy has no document with the span group 'sc'"):
+        measure(nlp, "binder_ner", examples, Path("dev.spacy"))
+
+
+def test_scores_that_say_nothing(nlp: Language, unseen: list[Example], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spacy_binder.analysis.calibration.fit_calibration", lambda *_: {"scale": -0.1, "bias": 0.0})
+    with pytest.raises(ValueError, match=r"B027.*-0\.100"):
+        calibrate(nlp, "binder_ner", unseen)
+
+
+def test_thresholds_have_to_be_probabilities() -> None:
+    with pytest.raises(ValueError, match=r"B025.*'PER'.*1\.5"):
+        spacy.blank("en").add_pipe("binder_ner", config={"thresholds": {"PER": 1.5}})
+
+
+def test_thresholds_of_unknown_labels_are_named(tiny_nlp: Language) -> None:
+    pipe = tiny_nlp.get_pipe("binder_ner")
+    pipe.cfg["thresholds"]["PERSON"] = 0.4
+    with pytest.warns(UserWarning, match="BW09.*PERSON. It has: .*PER"):
+        pipe.initialize(lambda: demo_examples(tiny_nlp, ["news-01"]), nlp=tiny_nlp)
+
+
+def test_training_on_warns_that_the_calibration_no_longer_fits(tiny_nlp: Language) -> None:
+    tiny_nlp.get_pipe("binder_ner").cfg["calibration"] = {"scale": 1.0, "bias": 0.0}
+    with pytest.warns(UserWarning, match="BW08"):
+        tiny_nlp.update(demo_examples(tiny_nlp, ["news-01"], max_sentences=1))

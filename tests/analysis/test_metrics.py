@@ -1,0 +1,233 @@
+"""The numbers of an evaluation, against loops over all spans."""
+
+from collections import Counter
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+from conftest import demo_examples
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from spacy_binder.analysis.docs import Entity, EvaluatedDoc, evaluate, length, texts_of_spans
+from spacy_binder.analysis.metrics import metrics
+from spacy_binder.analysis.mistakes import KINDS, pair_mistakes
+
+TEXT = "the Rector of the University of Vermont left in a hurry , we are told"
+WORDS = TEXT.split()
+STARTS = [sum(len(word) + 1 for word in WORDS[:i]) for i in range(len(WORDS))]
+TOKENS = [(start, start + len(word)) for start, word in zip(STARTS, WORDS, strict=True)]
+LABELS = ["ORG", "PER"]
+
+
+def entity(first: int, n_tokens: int, label: str) -> Entity:
+    """RETURNS (Entity): The span of some tokens."""
+    return Entity(TOKENS[first][0], TOKENS[min(first + n_tokens, len(TOKENS)) - 1][1], label)
+
+
+def doc_of(gold: set[Entity], candidates: dict[Entity, float]) -> EvaluatedDoc:
+    """RETURNS (EvaluatedDoc): The sentence, where what scores above 0.5 is predicted."""
+    predicted = {span: score for span, score in candidates.items() if score > 0.5}
+    return EvaluatedDoc(TEXT, TOKENS, [(0, 8), (8, len(WORDS))], gold, predicted, candidates)
+
+
+ENTITY = st.builds(entity, st.integers(0, len(WORDS) - 1), st.integers(1, 14), st.sampled_from(LABELS))
+SCORES = st.integers(6, 100).map(lambda percent: percent / 100)
+DOCS = st.lists(st.builds(doc_of, st.sets(ENTITY, max_size=6), st.dictionaries(ENTITY, SCORES, max_size=8)), max_size=3)
+
+
+def by_loop(gold: list[Any], predicted: list[Any], right: int) -> dict[str, Any]:
+    """RETURNS (dict): Scores from counts, by the F1 that needs no precision and recall."""
+    found: dict[str, Any] = {"n_gold": len(gold), "n_predicted": len(predicted), "right": right}
+    if not gold and not predicted:
+        return {**found, "p": None, "r": None, "f": None}
+    p, r = right / len(predicted) if predicted else 0.0, right / len(gold) if gold else 0.0
+    return pytest.approx({**found, "p": p, "r": r, "f": 2 * right / (len(gold) + len(predicted))})
+
+
+def expected(docs: list[EvaluatedDoc], belongs: Any) -> Any:
+    """RETURNS (dict): The scores of the spans that belong."""
+    gold = [(i, span) for i, doc in enumerate(docs) for span in doc.gold if belongs(doc, span)]
+    predicted = [(i, span) for i, doc in enumerate(docs) for span in doc.predicted if belongs(doc, span)]
+    return by_loop(gold, predicted, sum(span in gold for span in predicted))
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(DOCS)
+def test_scores_are_those_of_loops(docs: list[EvaluatedDoc]) -> None:
+    found = metrics(docs, LABELS, {"Vermont", "left"})
+    assert found["all"] == expected(docs, lambda *_: True)
+    for label in LABELS:
+        assert found["labels"][label] == expected(docs, lambda _, span, label=label: span.label == label)
+
+    def n_words(span: Entity) -> int:
+        return len(TEXT[span.start : span.end].split())
+
+    classes = {"1": [1], "2": [2], "3": [3], "4-5": [4, 5], "6-10": range(6, 11), "over 10": range(11, 99)}
+    assert found["lengths"].keys() == classes.keys()
+    for name, numbers in classes.items():
+        assert found["lengths"][name] == expected(docs, lambda _, span, n=numbers: n_words(span) in n)
+    for name, wanted in (("seen in training", True), ("not seen in training", False)):
+        is_seen = expected(docs, lambda _, s, w=wanted: (TEXT[s.start : s.end] in ("Vermont", "left")) == w)
+        assert found[name] == is_seen
+    for row in found["thresholds"]:
+        gold = [(i, span) for i, doc in enumerate(docs) for span in doc.gold]
+        over = [(i, s) for i, doc in enumerate(docs) for s, score in doc.candidates.items() if score > row["threshold"]]
+        assert {k: v for k, v in row.items() if k != "threshold"} == by_loop(gold, over, len({*gold} & {*over}))
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(DOCS)
+def test_boundaries_are_those_of_loops(docs: list[EvaluatedDoc]) -> None:
+    found = metrics(docs, LABELS)["boundaries"]
+    for name, project in (
+        ("start", lambda span: (span.start, span.label)),
+        ("end", lambda span: (span.end, span.label)),
+        ("both, any label", lambda span: (span.start, span.end)),
+    ):
+        gold = {(i, project(span)) for i, doc in enumerate(docs) for span in doc.gold}
+        predicted = {(i, project(span)) for i, doc in enumerate(docs) for span in doc.predicted}
+        assert found[name] == by_loop(list(gold), list(predicted), len(gold & predicted))
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(DOCS)
+def test_nesting_is_that_of_all_pairs(docs: list[EvaluatedDoc]) -> None:
+    """Recall counts gold spans in or around a gold one, precision predictions in or around a predicted one."""
+
+    def nested(span: Entity, spans: Any) -> bool:
+        return any(
+            a[:2] != b[:2] and a.start <= b.start and b.end <= a.end
+            for other in spans
+            for a, b in ((span, other), (other, span))
+        )
+
+    found = metrics(docs, LABELS)["nesting"]
+    for name, wanted in (("nested", True), ("flat", False)):
+        gold = [(doc, span) for doc in docs for span in doc.gold if nested(span, doc.gold) == wanted]
+        predicted = [(doc, span) for doc in docs for span in doc.predicted if nested(span, doc.predicted) == wanted]
+        assert (found[name]["n_gold"], found[name]["n_predicted"]) == (len(gold), len(predicted))
+        if gold:
+            assert found[name]["r"] == pytest.approx(sum(span in doc.predicted for doc, span in gold) / len(gold))
+        if predicted:
+            assert found[name]["p"] == pytest.approx(sum(span in doc.gold for doc, span in predicted) / len(predicted))
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(DOCS)
+def test_mistakes_add_up(docs: list[EvaluatedDoc]) -> None:
+    """Each span that is wrong or was missed belongs to one mistake; no pair is left that would make one."""
+    found = metrics(docs, LABELS)
+    for doc in docs:
+        mistakes = pair_mistakes(doc)
+        assert sorted(g for _, g, _ in mistakes if g is not None) == sorted(doc.gold - doc.predicted.keys())
+        assert sorted(p for _, _, p in mistakes if p is not None) == sorted(doc.predicted.keys() - doc.gold)
+        for kind, gold, predicted in mistakes:
+            if gold is not None and predicted is not None:
+                same, alike = gold[:2] == predicted[:2], gold.label == predicted.label
+                assert kind == ("type" if same else "boundary" if alike else "boundary and type")
+        missed = [gold for kind, gold, _ in mistakes if kind == "missed" and gold is not None]
+        spurious = [predicted for kind, _, predicted in mistakes if kind == "spurious" and predicted is not None]
+        assert not any(a.start < b.end and b.start < a.end for a, b in product(missed, spurious))
+    wrong = found["all"]["n_predicted"] - found["all"]["right"]
+    counts = found["mistakes"]
+    assert tuple(counts) == KINDS
+    assert sum(counts.values()) - counts["missed"] == wrong
+    assert sum(counts.values()) - counts["spurious"] == found["all"]["n_gold"] - found["all"]["right"]
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(DOCS)
+def test_confusion_adds_up(docs: list[EvaluatedDoc]) -> None:
+    found = metrics(docs, LABELS)
+    rows = found["confusion"]["counts"]
+    for i, label in enumerate(LABELS):
+        scores = found["labels"][label]
+        assert rows[i][i] == scores["right"]
+        assert sum(rows[i]) == scores["n_gold"]
+        assert sum(row[i] for row in rows) == scores["n_predicted"]
+        most = Counter(
+            TEXT[s.start : s.end] for doc in docs for s in doc.gold - doc.predicted.keys() if s.label == label
+        )
+        texts = found["frequent"][label]["false_negatives"]
+        assert dict(texts).items() <= most.items() and len(texts) == min(len(most), 10)
+
+
+def test_a_mistake_of_each_kind() -> None:
+    gold = {entity(0, 2, "PER"), entity(4, 3, "ORG"), entity(7, 1, "PER"), entity(12, 1, "PER"), entity(9, 2, "ORG")}
+    predicted = [
+        entity(1, 1, "PER"),
+        entity(4, 3, "PER"),
+        entity(7, 2, "ORG"),
+        entity(14, 1, "PER"),
+        entity(9, 2, "ORG"),
+    ]
+    doc = doc_of(gold, dict.fromkeys(predicted, 0.9))
+    assert [(kind, g and TEXT[g.start : g.end]) for kind, g, _ in pair_mistakes(doc)] == [
+        ("boundary", "the Rector"),
+        ("type", "University of Vermont"),
+        ("boundary and type", "left"),
+        ("missed", "we"),
+        ("spurious", None),
+    ]
+
+
+def test_length_counts_tokens_that_are_covered_in_part() -> None:
+    doc = doc_of(set(), {})
+    assert length(doc, Entity(4, 10, "PER")) == 1
+    assert length(doc, Entity(5, 13, "PER")) == 2
+    assert length(doc, Entity(3, 4, "PER")) == 0
+
+
+# Pipelines
+
+
+@pytest.fixture(scope="module")
+def nlp(trained: tuple[Path, Path]) -> Language:
+    """The trained pipeline."""
+    return spacy.load(trained[0])
+
+
+def test_evaluation_says_what_spacys_says(nlp: Language) -> None:
+    examples = demo_examples(nlp, ["news-01", "news-02", "science-02"], max_sentences=6)
+    docs = evaluate(nlp, "binder_ner", examples)
+    assert nlp.get_pipe("binder_ner").cfg["threshold"] == 0.5
+    found = metrics(docs, nlp.get_pipe("binder_ner").labels)
+    scores = nlp.evaluate(examples)
+    for figure in "prf":
+        assert found["all"][figure] == pytest.approx(scores[f"spans_sc_{figure}"])
+    assert found["nesting"]["nested"]["r"] == pytest.approx(scores["spans_sc_nested_r"])
+    for label, of_label in scores["spans_sc_per_type"].items():
+        assert {figure: found["labels"][label][figure] for figure in "prf"} == pytest.approx(of_label)
+    for doc, example in zip(docs, examples, strict=True):
+        assert doc.predicted.keys() <= doc.candidates.keys()
+        assert [doc.text[a:b] for a, b in doc.tokens] == [token.text for token in example.reference]
+
+
+def test_docs_without_the_group_are_left_out(nlp: Language) -> None:
+    examples = demo_examples(nlp, ["news-01", "news-02"], max_sentences=1)
+    del examples[0].reference.spans["sc"]
+    (doc,) = evaluate(nlp, "binder_ner", examples)
+    assert doc.text == examples[1].reference.text
+
+
+def test_sentences_are_those_of_the_reference_or_of_the_pipeline_or_one(nlp: Language) -> None:
+    gold = Doc(nlp.vocab, words=["One", ".", "Two", "."])
+    gold.spans["sc"] = []
+    example = Example(Doc(nlp.vocab, words=["One", ".", "Two", "."]), gold)
+    assert evaluate(nlp, "binder_ner", [example])[0].sentences == [(0, 2), (2, 4)]
+    with nlp.select_pipes(disable=["sentencizer"]):
+        assert evaluate(nlp, "binder_ner", [example])[0].sentences == [(0, 4)]
+        gold[1].is_sent_start = True
+        assert evaluate(nlp, "binder_ner", [example])[0].sentences == [(0, 1), (1, 4)]
+
+
+def test_texts_of_spans(nlp: Language) -> None:
+    (example,) = demo_examples(nlp, ["news-01"], max_sentences=1)
+    texts = texts_of_spans([example.reference, nlp.make_doc("None")], "sc")
+    assert texts == {span.text for span in example.reference.spans["sc"]}

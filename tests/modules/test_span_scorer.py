@@ -1,0 +1,311 @@
+"""The factored span logits against the plain linear layer over [first; last; width]."""
+
+from itertools import product
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from spacy_binder.architectures import build_span_scorer
+from spacy_binder.layers.types import EncodedWindows, Search
+from spacy_binder.modules import span_scorer as span_scorer_module
+from spacy_binder.modules.span_scorer import SpanScorerModule, SpanScores
+from spacy_binder.text.windows import WindowBatch
+
+TEXT_WIDTH, TYPE_WIDTH, N_TYPES = 12, 7, 4
+
+
+def make_module(*, max_span_length: int, width_embedding_size: int) -> SpanScorerModule:
+    """RETURNS (SpanScorerModule): A module whose weights, biases and temperatures are all drawn anew."""
+    module = SpanScorerModule(
+        TEXT_WIDTH,
+        TYPE_WIDTH,
+        linear_size=8,
+        max_span_length=max_span_length,
+        width_embedding_size=width_embedding_size,
+        temperature=0.07,
+    )
+    torch.manual_seed(0)
+    for parameter in module.parameters():
+        nn.init.normal_(parameter, std=0.7)
+    return module
+
+
+def make_input(n_words: int, n_windows: int = 2) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """RETURNS (tuple): Vectors of windows, first and last wordpieces of words (each of 1 to 3), vectors of types."""
+    torch.manual_seed(1)
+    n_pieces = torch.randint(1, 4, (n_windows, n_words))
+    last = n_pieces.cumsum(1)
+    vectors = torch.randn(n_windows, 3 * n_words + 2, TEXT_WIDTH)
+    return vectors, last - n_pieces + 1, last, torch.randn(N_TYPES, TYPE_WIDTH)
+
+
+def copied(weight: Tensor, bias: Tensor | None) -> nn.Linear:
+    """RETURNS (nn.Linear): A layer in float64 with these weights."""
+    layer = nn.Linear(weight.shape[1], weight.shape[0], dtype=torch.float64)
+    assert bias is not None
+    layer.load_state_dict({"weight": weight, "bias": bias})
+    return layer
+
+
+def cosine_logit(text: Tensor, of_type: Tensor, log_scale: Tensor) -> Tensor:
+    """RETURNS (Tensor): Cosine over temperature, in float64."""
+    temperature = 1 / log_scale.double().exp()
+    return functional.cosine_similarity(text, of_type, dim=-1) / temperature
+
+
+def reference_scores(
+    module: SpanScorerModule, vectors: Tensor, first: Tensor, last: Tensor, types: Tensor
+) -> SpanScores:
+    """Equations 1 to 5 of the paper, one candidate and type at a time; NaN for spans that there are none of."""
+    vectors, types = vectors.double(), types.double()
+    parts = [module.span_first.weight, module.span_last.weight]
+    embedding = torch.zeros(module.max_span_length, 0, dtype=torch.float64)
+    if module.span_width is not None:
+        parts.append(module.span_width.weight)
+        embedding = module.width_embedding.weight.double()
+    layers = {
+        "start": copied(module.start.weight, module.start.bias),
+        "end": copied(module.end.weight, module.end.bias),
+        "span": copied(torch.cat(parts, dim=1), module.span_first.bias),
+    }
+    of_types = {
+        "start": copied(module.type_start.weight, module.type_start.bias)(types),
+        "end": copied(module.type_end.weight, module.type_end.bias)(types),
+        "span": copied(module.type_span.weight, module.type_span.bias)(types),
+    }
+
+    def word(kind: str, b: int, position: int) -> Tensor:
+        scale = module.start_scale if kind == "start" else module.end_scale
+        return cosine_logit(layers[kind](vectors[b, position]), of_types[kind], scale)
+
+    def span(b: int, first_position: int, last_position: int, width: int) -> Tensor:
+        joined = torch.cat([vectors[b, first_position], vectors[b, last_position], embedding[width - 1]])
+        return cosine_logit(layers["span"](joined), of_types["span"], module.span_scale)
+
+    n_windows, n_words = first.shape
+    n_widths = min(n_words, module.max_span_length)
+    spans = torch.full((n_windows, n_words, n_widths, len(types)), torch.nan, dtype=torch.float64)
+    for b in range(n_windows):
+        for t in range(n_words):
+            for width in range(1, min(n_widths, n_words - t) + 1):
+                spans[b, t, width - 1] = span(b, int(first[b, t]), int(last[b, t + width - 1]), width)
+    windows = range(n_windows)
+    return SpanScores(
+        span=spans,
+        span_threshold=torch.stack([span(b, 0, 0, 1) for b in windows]),
+        start=torch.stack([torch.stack([word("start", b, int(at)) for at in first[b]]) for b in windows]),
+        end=torch.stack([torch.stack([word("end", b, int(at)) for at in last[b]]) for b in windows]),
+        start_threshold=torch.stack([word("start", b, 0) for b in windows]),
+        end_threshold=torch.stack([word("end", b, 0) for b in windows]),
+    )
+
+
+@pytest.mark.parametrize("n_words", [1, 2, 5, 9])
+@pytest.mark.parametrize("max_span_length", [1, 3, 9, 30])
+@pytest.mark.parametrize("width_embedding_size", [0, 5])
+def test_logits_are_those_of_the_concatenated_layer(
+    n_words: int, max_span_length: int, width_embedding_size: int
+) -> None:
+    """Starts, ends, spans and the thresholds from [CLS]."""
+    module = make_module(max_span_length=max_span_length, width_embedding_size=width_embedding_size)
+    inputs = make_input(n_words)
+    with torch.no_grad():
+        found = SpanScores(*module(*inputs))
+        expected = reference_scores(module, *inputs)
+    inside = ~expected.span.isnan()
+    assert found.span.shape == expected.span.shape
+    for name in ("span_threshold", "start", "end", "start_threshold", "end_threshold"):
+        torch.testing.assert_close(getattr(found, name).double(), getattr(expected, name), rtol=0, atol=2e-5)
+    torch.testing.assert_close(found.span.double()[inside], expected.span[inside], rtol=0, atol=2e-5)
+
+
+def found_by_loop(
+    scores: SpanScores, n_words: Tensor, least: float, position_least: float | None
+) -> dict[tuple[int, ...], float]:
+    """RETURNS (dict): Margin of each window, word, width and type that beats [CLS], one cell after the other."""
+    found = {}
+    n_windows, _, n_widths, n_types = scores.span.shape
+    for b, w, k in product(range(n_windows), range(n_widths), range(n_types)):
+        for t in range(int(n_words[b]) - w):
+            margin = float(scores.span[b, t, w, k] - scores.span_threshold[b, k])
+            start = float(scores.start[b, t, k] - scores.start_threshold[b, k])
+            end = float(scores.end[b, t + w, k] - scores.end_threshold[b, k])
+            if margin > least and (position_least is None or min(start, end) > position_least):
+                found[b, t, w, k] = margin
+    return found
+
+
+@pytest.mark.parametrize("types_at_once, pairs_at_once", [(1024, 65536), (3, 5)])
+@pytest.mark.parametrize("position_least", [None, -0.8, 0.2])
+@pytest.mark.parametrize("least", [-float("inf"), -0.8, 0.0, 0.2, float("inf")])
+@pytest.mark.parametrize("max_span_length, width_embedding_size", [(4, 5), (1, 0), (9, 0)])
+def test_search_finds_what_a_loop_finds(
+    max_span_length: int,
+    width_embedding_size: int,
+    least: float,
+    position_least: float | None,
+    types_at_once: int,
+    pairs_at_once: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing that beats [CLS] is lost by looking only at starts whose best case does."""
+    monkeypatch.setattr(span_scorer_module, "TYPES_AT_ONCE", types_at_once)
+    monkeypatch.setattr(span_scorer_module, "PAIRS_AT_ONCE", pairs_at_once)
+    module = make_module(max_span_length=max_span_length, width_embedding_size=width_embedding_size).eval()
+    inputs, n_words = make_input(7, n_windows=3), torch.tensor([7, 4, 1])
+    with torch.inference_mode():
+        vectors, first, last, types = inputs
+        cells, margins, n_seen = module.search(
+            vectors, first, last, n_words, types, least=least, position_least=position_least, most=10**6
+        )
+        expected = found_by_loop(SpanScores(*module(*inputs)), n_words, least, position_least)
+    assert n_seen == len(cells)
+    assert dict(zip(map(tuple, cells.tolist()), margins.tolist(), strict=True)) == pytest.approx(expected, abs=1e-5)
+    assert bool(expected) or least > 0
+
+
+@pytest.mark.parametrize("types_at_once", [1024, 2])
+@pytest.mark.parametrize("joint", [False, True])
+def test_each_type_has_its_own_limit(joint: bool, types_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A type's spans are those that it has alone, whatever the limits of the others."""
+    monkeypatch.setattr(span_scorer_module, "TYPES_AT_ONCE", types_at_once)
+    module = make_module(max_span_length=4, width_embedding_size=5).eval()
+    (vectors, first, last, types), n_words = make_input(7), torch.tensor([7, 4])
+    limits = torch.linspace(-1.0, 0.2, len(types))
+    with torch.inference_mode():
+        cells, margins, _ = module.search(
+            vectors, first, last, n_words, types, least=limits, position_least=limits if joint else None, most=10**6
+        )
+        expected = {}
+        for k, limit in enumerate(limits.tolist()):
+            alone, alone_margins, _ = module.search(
+                vectors,
+                first,
+                last,
+                n_words,
+                types[k : k + 1],
+                least=limit,
+                position_least=limit if joint else None,
+                most=10**6,
+            )
+            assert k > 0 or len(alone)
+            for (window, word, width, _), margin in zip(alone.tolist(), alone_margins.tolist(), strict=True):
+                expected[window, word, width, k] = margin
+    assert dict(zip(map(tuple, cells.tolist()), margins.tolist(), strict=True)) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("most", [0, 1, 5])
+def test_search_keeps_the_best(most: int) -> None:
+    """No more spans than asked for, and the count says how many there were."""
+    module = make_module(max_span_length=4, width_embedding_size=5).eval()
+    inputs, n_words = make_input(6), torch.tensor([6, 3])
+    with torch.inference_mode():
+        vectors, first, last, types = inputs
+        _, margins, n_seen = module.search(
+            vectors, first, last, n_words, types, least=-1.0, position_least=None, most=most
+        )
+        expected = sorted(found_by_loop(SpanScores(*module(*inputs)), n_words, -1.0, None).values(), reverse=True)
+    assert sorted(margins.tolist(), reverse=True) == pytest.approx(expected[:most], abs=1e-5)
+    assert n_seen == len(expected) > most
+
+
+def test_temperature_bounds_the_logits() -> None:
+    """The same vector twice has the cosine 1: the logit is 1 / temperature at the start of training."""
+    module = SpanScorerModule(
+        6, 6, linear_size=4, max_span_length=2, width_embedding_size=0, temperature=0.05
+    ).requires_grad_(False)
+    module.type_start.load_state_dict(module.start.state_dict())
+    vectors, position = torch.randn(1, 2, 6), torch.ones(1, 1, dtype=torch.int64)
+    _, _, start, *_ = module(vectors, position, position, vectors[0, 1:])
+    assert start.item() == pytest.approx(20, rel=1e-5)
+
+
+@pytest.mark.parametrize("kept", [[3, 1, 0, 2], [2], [0, 3], [1, 1]], ids=str)
+def test_a_type_does_not_depend_on_others(kept: list[int]) -> None:
+    """Types that are reordered, dropped or doubled leave each one's logits as they are."""
+    module = make_module(max_span_length=4, width_embedding_size=5).eval()
+    vectors, first, last, types = make_input(6)
+    everything = module(vectors, first, last, types)
+    some = module(vectors, first, last, types[kept])
+    for all_types, some_types in zip(everything, some, strict=True):
+        torch.testing.assert_close(some_types, all_types[..., kept], rtol=1e-5, atol=1e-5)
+
+
+def test_windows_do_not_depend_on_others() -> None:
+    """A window padded to a longer one has the same logits as alone."""
+    module = make_module(max_span_length=4, width_embedding_size=5).eval()
+    vectors, first, last, types = make_input(7)
+    together = module(vectors, first, last, types)
+    length = 3
+    alone = module(vectors[:1, : int(last[0, length - 1]) + 2], first[:1, :length], last[:1, :length], types)
+    for t in range(length):
+        for width in range(length - t):
+            torch.testing.assert_close(together[0][0, t, width], alone[0][0, t, width], rtol=1e-5, atol=1e-5)
+    for padded, own in zip(together[2:4], alone[2:4], strict=True):
+        torch.testing.assert_close(padded[0, :length], own[0], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("width_embedding_size", [0, 5])
+def test_gradients_reach_all_parameters(width_embedding_size: int) -> None:
+    """Every weight, bias, embedded width and temperature learns, and so do the encoders behind."""
+    module = make_module(max_span_length=4, width_embedding_size=width_embedding_size)
+    vectors, first, last, types = make_input(6)
+    vectors.requires_grad_()
+    types.requires_grad_()
+    outputs = module(vectors, first, last, types)
+    torch.autograd.backward(outputs, [torch.randn_like(output) for output in outputs])
+    for name, parameter in module.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.reshape(len(parameter) if parameter.ndim else 1, -1).any(1).all(), name
+    assert types.grad is not None and types.grad.any(1).all()
+    assert vectors.grad is not None
+    used = torch.zeros(vectors.shape[:2], dtype=torch.bool)
+    used[:, 0] = True
+    used.scatter_(1, first, True)
+    used.scatter_(1, last, True)
+    assert torch.equal(vectors.grad.any(-1), used)
+
+
+def test_gradient_is_that_of_the_concatenated_layer() -> None:
+    """Backpropagation through the factored form, against the plain one."""
+    module = make_module(max_span_length=3, width_embedding_size=5)
+    vectors, first, last, types = make_input(5)
+    inside = ~reference_scores(module, vectors, first, last, types).span.isnan()
+    weight = torch.randn(inside.shape, dtype=torch.float64)[inside]
+
+    def gradients(scores: SpanScores) -> tuple[Tensor, ...]:
+        return torch.autograd.grad((scores.span[inside] * weight).sum(), [vectors, types])
+
+    vectors.requires_grad_()
+    types.requires_grad_()
+    found = gradients(SpanScores(*module(vectors, first, last, types)))
+    expected = gradients(reference_scores(module, vectors, first, last, types))
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_layer_hands_gradients_to_both_encoders() -> None:
+    """The thinc layer around the module: the same logits, the same gradients."""
+    layer = build_span_scorer(linear_size=8, max_span_length=3, width_embedding_size=5)
+    layer.attrs["dropout_rate"] = 0.0
+    layer.set_dim("nI", TEXT_WIDTH)
+    layer.set_dim("nT", TYPE_WIDTH)
+    layer.initialize()
+    vectors, first, last, types = make_input(5)
+    n_words = torch.tensor([5, 5]).numpy()
+    nothing = torch.zeros(vectors.shape[:2]).numpy()
+    batch = WindowBatch(nothing, nothing, n_words, first.numpy(), last.numpy(), n_words)
+    encoded = EncodedWindows(n_words, batch, vectors, lambda _: None)
+    scores, backprop = layer((encoded, types, Search()), is_train=True)
+    d_scores = SpanScores(*(torch.randn_like(tensor) for tensor in scores.tensors()))
+    d_vectors, d_types = backprop(d_scores)
+    vectors.requires_grad_()
+    types.requires_grad_()
+    outputs = layer.shims[0].module(vectors, first, last, types)
+    for found, expected in zip(scores.tensors(), outputs, strict=True):
+        assert torch.equal(found, expected)
+    torch.autograd.backward(outputs, d_scores.tensors())
+    torch.testing.assert_close(d_vectors, vectors.grad)
+    torch.testing.assert_close(d_types, types.grad)
