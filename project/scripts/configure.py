@@ -1,11 +1,25 @@
 """Write the config that a dataset is trained with: a general one, with the dataset's own settings over it."""
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from describe import Descriptions, labels_path
 from thinc.api import Config
+
+
+class Descriptions(str, Enum):
+    """What the type encoder reads of a label: what the guidelines mean by it, its name, or examples of it."""
+
+    guideline = "guideline"
+    name = "name"
+    examples = "examples"
+
+
+def labels_path(corpus: Path, descriptions: Descriptions) -> Path:
+    """RETURNS (Path): The file in the folder of a converted dataset that has its labels so described."""
+    # The plain name is what everything takes that doesn't choose.
+    return corpus / ("labels.json" if descriptions == "guideline" else f"labels-{descriptions.value}.json")
 
 
 def dataset_config(base: Path, settings: Path) -> Config:

@@ -3,31 +3,17 @@
 import json
 from collections import Counter
 from collections.abc import Iterable
-from enum import Enum
 from pathlib import Path
 
 import spacy
 import typer
+from configure import Descriptions, labels_path
 from spacy.tokens import Doc, DocBin
 from wasabi import msg
 
 from spacy_binder.config import default_description
 
 MOST = 8
-
-
-class Descriptions(str, Enum):
-    """What the type encoder reads of a label: what the guidelines mean by it, its name, or examples of it."""
-
-    guideline = "guideline"
-    name = "name"
-    examples = "examples"
-
-
-def labels_path(corpus: Path, descriptions: Descriptions) -> Path:
-    """RETURNS (Path): The file in the folder of a converted dataset that has its labels so described."""
-    # The plain name is what everything takes that doesn't choose.
-    return corpus / ("labels.json" if descriptions == "guideline" else f"labels-{descriptions.value}.json")
 
 
 def name_labels(guideline: dict[str, str]) -> dict[str, str]:

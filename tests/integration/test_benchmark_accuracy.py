@@ -15,7 +15,6 @@ from conftest import ROOT, demo_examples
 from spacy.tokens import Doc, DocBin
 from spacy.util import filter_spans
 
-SCRIPTS = ROOT / "project" / "scripts"
 ENV = {**os.environ, "HF_HUB_OFFLINE": "1"}
 SETTINGS = """
 [training]
@@ -34,9 +33,9 @@ Counts = tuple[int, int, int]
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script, with its modules beside it."""
-    monkeypatch.syspath_prepend(SCRIPTS)
-    return import_module("benchmark_accuracy")
+    """The benchmark's program; the benchmarks aren't installed."""
+    monkeypatch.syspath_prepend(ROOT)
+    return import_module("benchmarks.accuracy.__main__")
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +60,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def benchmark(data: Path, encoder: str, *options: object) -> str:
     """RETURNS (str): What the script prints."""
-    command = [sys.executable, SCRIPTS / "benchmark_accuracy.py", data / "corpus", data / "out"]
+    command = [sys.executable, "-m", "benchmarks.accuracy", data / "corpus", data / "out"]
     command += ["--settings", data / "datasets", "--encoder", encoder, "--datasets", "nested", "--seeds", "0"]
     command += ["--systems", "binder,spancat,ner", "--keep-models", "--jobs", "2", *options]
-    done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=ENV)
+    done = subprocess.run(
+        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=ENV, cwd=ROOT
+    )
     assert done.returncode == 0, done.stdout
     return done.stdout
 
@@ -151,7 +152,7 @@ def test_changes_are_judged_on_development_data(measured: Path) -> None:
 
 
 def test_entities_count_where_there_is_a_recognizer(script: ModuleType, data: Path) -> None:
-    docs = import_module("accuracy.docs")
+    docs = import_module("benchmarks.accuracy.docs")
     gold = docs.read_docs(data / "corpus" / "flat" / "test.spacy")
     assert not docs.is_nested(gold)
     assert docs.is_nested(docs.read_docs(data / "corpus" / "nested" / "test.spacy"))
@@ -160,13 +161,15 @@ def test_entities_count_where_there_is_a_recognizer(script: ModuleType, data: Pa
     ruler = nlp.add_pipe("entity_ruler", name="ner")
     ruler.add_patterns([{"label": first.label_, "pattern": [{"LOWER": token.lower_} for token in first]}])
     text = [span.text.lower() for span in gold[0].spans["sc"] if span.label_ == first.label_]
-    scores = import_module("accuracy.scores").score(nlp, gold)
+    scores = import_module("benchmarks.accuracy.scores").score(nlp, gold)
     assert scores["r"] == pytest.approx(text.count(first.text.lower()) / len(gold[0].spans["sc"]))
     assert scores["nested_r"] is None
 
 
 def test_reader_gives_gold_tokens_and_no_sentences(script: ModuleType, data: Path) -> None:
-    reader = import_module("accuracy.docs").make_gold_tokens(data / "corpus" / "nested" / "train.spacy", ents=True)
+    reader = import_module("benchmarks.accuracy.docs").make_gold_tokens(
+        data / "corpus" / "nested" / "train.spacy", ents=True
+    )
     [example] = reader(spacy.blank("en"))
     assert [token.text for token in example.predicted] == [token.text for token in example.reference]
     assert not example.predicted.has_annotation("SENT_START")
@@ -176,7 +179,7 @@ def test_reader_gives_gold_tokens_and_no_sentences(script: ModuleType, data: Pat
 
 
 def test_results_of_other_settings_are_not_kept(script: ModuleType, data: Path) -> None:
-    plan, systems = import_module("accuracy.plan"), import_module("accuracy.systems")
+    plan, systems = import_module("benchmarks.accuracy.plan"), import_module("benchmarks.accuracy.systems")
     dataset = plan.Dataset("flat", data / "corpus" / "flat", data / "datasets" / "flat" / "settings.cfg")
 
     def identities(encoder: str = "", **settings: Any) -> list[dict]:
@@ -197,12 +200,12 @@ def test_results_of_other_settings_are_not_kept(script: ModuleType, data: Path) 
 
 
 def test_listed_changes_are_configs(script: ModuleType) -> None:
-    configs, systems = import_module("accuracy.configs"), import_module("accuracy.systems")
+    configs, systems = import_module("benchmarks.accuracy.configs"), import_module("benchmarks.accuracy.systems")
     settings = ROOT / "project" / "datasets" / "litbank" / "settings.cfg"
-    changes = systems.read_ablations(ROOT / "project" / "ablations.json")
+    changes = systems.read_ablations(ROOT / "benchmarks" / "accuracy" / "ablations.json")
     for system in [*(systems.System(name, name) for name in script.SYSTEMS), *changes]:
         config = configs.make_config(system, settings, encoder="")
-        import_module("configure").set_paths(config, Path("corpus"))
+        import_module("project.scripts.configure").set_paths(config, Path("corpus"))
         nlp = spacy.util.load_model_from_config(config, auto_fill=True)
         assert nlp.pipe_names
         assert config["corpora"]["dev"]["@readers"] == configs.READER
@@ -215,7 +218,7 @@ def test_listed_changes_are_configs(script: ModuleType) -> None:
 
 
 def test_fewer_steps_have_a_schedule_of_their_own(script: ModuleType) -> None:
-    configs, systems = import_module("accuracy.configs"), import_module("accuracy.systems")
+    configs, systems = import_module("benchmarks.accuracy.configs"), import_module("benchmarks.accuracy.systems")
     settings = ROOT / "project" / "datasets" / "litbank" / "settings.cfg"
     training = configs.make_config(systems.System("binder", "binder"), settings, encoder="", steps=0.6)["training"]
     schedule = training["optimizer"]["learn_rate"]
@@ -225,7 +228,7 @@ def test_fewer_steps_have_a_schedule_of_their_own(script: ModuleType) -> None:
 
 
 def test_what_is_no_change_is_refused(script: ModuleType) -> None:
-    configs, systems = import_module("accuracy.configs"), import_module("accuracy.systems")
+    configs, systems = import_module("benchmarks.accuracy.configs"), import_module("benchmarks.accuracy.systems")
     settings = ROOT / "project" / "datasets" / "litbank" / "settings.cfg"
     parsed = systems.parse_system('a-b:binder:training.dropout=0.2;nlp.lang=en;training.annotating_components=["x"]')
     assert parsed.overrides == {
@@ -242,7 +245,7 @@ def test_what_is_no_change_is_refused(script: ModuleType) -> None:
 
 
 def test_paced_rate_rises_and_falls_within_the_time(script: ModuleType) -> None:
-    pace = import_module("accuracy.pace").ByClock(max_seconds=100.0, n_evaluations=4)
+    pace = import_module("benchmarks.accuracy.pace").ByClock(max_seconds=100.0, n_evaluations=4)
     rates = [pace.rate(0, seconds) for seconds in (0, 3, 6, 53, 100, 120)]
     assert rates == pytest.approx([0, 0.5, 1, 0.5, 0, 0])
     assert [pace.is_due(0, 50, n) for n in range(4)] == [True, True, False, False]
@@ -259,7 +262,7 @@ def test_tables_have_means_and_spread(script: ModuleType) -> None:
 
     records = [record("binder", 0, 0.5), record("binder", 1, 0.6)]
     records += [record("slow", 0, 0.7, change=True), record("slow", 1, 0.7, change=True)]
-    tables = {table.title: table for table in import_module("accuracy.tables").Tables(records).all()}
+    tables = {table.title: table for table in import_module("benchmarks.accuracy.tables").Tables(records).all()}
     [row] = tables["Accuracy"].rows
     assert row[2:8] == ["2", "55.0 ± 7.1", "55.0 ± 7.1", "55.0 ± 7.1", "55.0 ± 7.1", "-"]
     base, change = tables["Changes: x"].rows

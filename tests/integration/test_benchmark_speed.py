@@ -16,7 +16,6 @@ pytest.importorskip("matplotlib")
 if not hasattr(os, "sched_setaffinity"):
     pytest.skip("Processors can't be chosen on this system", allow_module_level=True)
 
-SCRIPT = ROOT / "project" / "scripts" / "benchmark_speed.py"
 TABLES = [
     "Modes",
     "Training step",
@@ -35,9 +34,9 @@ HALVES = ["scores,memory,training,long", "ratio,labels,sweeps,peers,startup"]
 def start(*arguments: object) -> subprocess.Popen:
     """Start a quick run in float32 on one thread."""
     options = ["--quick", "--modes", "float32", "--threads", "1", "--training", "float32", "--long"]
-    command = [sys.executable, str(SCRIPT), *map(str, arguments), *options]
+    command = [sys.executable, "-m", "benchmarks.speed", *map(str, arguments), *options]
     env = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env, cwd=ROOT)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Measure one thing in a process of its own; `benchmark_speed.py` starts these processes."""
+"""Measure one thing in a process of its own; `benchmarks.speed` starts these processes."""
 
 import json
 import os
@@ -13,9 +13,10 @@ def main(task: str, settings: str, threads: int) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     module, function = task.split(".")
-    measure = getattr(import_module(f"speed.{module}"), function)
-    from speed.clock import peak_rss_mib
+    measure = getattr(import_module(f"benchmarks.speed.{module}"), function)
     from torch import set_num_threads
+
+    from .clock import peak_rss_mib
 
     set_num_threads(threads)
     result = measure(**json.loads(settings))

@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from configure import dataset_config
 from thinc.api import Config
+
+from project.scripts.configure import dataset_config
 
 from .systems import PEERS, System
 
-PROJECT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2]
+PROJECT = ROOT / "project"
 READER = "benchmark.gold_tokens.v1"
 
 
@@ -17,7 +19,7 @@ def find_base(name: str) -> Path:
 
     RAISES (ValueError): If there is none.
     """
-    path = PROJECT / "peers" / f"{name}.cfg" if name in PEERS else PROJECT.parent / "configs" / f"{name}.cfg"
+    path = Path(__file__).parent / "peers" / f"{name}.cfg" if name in PEERS else ROOT / "configs" / f"{name}.cfg"
     if not path.exists():
         raise ValueError(f"There is no config '{name}'")
     return path

@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from benchmarks.machine import machine
-from benchmarks.parts import choose, read_kept, run_part, write_json
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
-from speed.plan import MODES, TRAINING, Part, Plan
-from speed.tables import Tables
 
 from spacy_binder.config import find_encoder
 
-TASKS = Path(__file__).parent / "speed_tasks.py"
+from ..machine import machine
+from ..parts import choose, read_kept, run_part, write_json
+from .plan import MODES, TRAINING, Part, Plan
+from .tables import Tables
+
+TASK = ["-m", "benchmarks.speed.task"]
 GROUPS = ["ratio", "scores", "memory", "training", "labels", "sweeps", "long", "peers", "startup"]
 
 # Tables are wide; where there is no terminal there is no width.
@@ -39,7 +40,7 @@ def measure_all(parts: list[Part], folder: Path, fresh: bool) -> None:
             path = folder / f"{part.name}.json"
             kept = None if fresh else read_kept(asdict(part), path)
             if kept is None or "error" in kept:
-                arguments = [str(TASKS), part.task, json.dumps(part.settings), str(part.threads)]
+                arguments = [*TASK, part.task, json.dumps(part.settings), str(part.threads)]
                 record = run_part(asdict(part), arguments, part.threads)
                 write_json(record, path)
                 state = "[red]failed[/]" if "error" in record else "measured"
@@ -58,7 +59,7 @@ def report(plan: Plan, folder: Path) -> int:
     folder (Path): Where parts/ is, and where speed.json, speed.md, speed.svg and speed.png go.
     RETURNS (int): How many parts have failed.
     """
-    from speed.figure import draw
+    from .figure import draw
 
     parts = {part.name: read_kept(asdict(part), folder / "parts" / f"{part.name}.json") for part in plan.parts()}
     kept = {name: record for name, record in parts.items() if record}

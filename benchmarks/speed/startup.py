@@ -26,7 +26,9 @@ def python(code: str, *arguments: str) -> str:
     """RETURNS (str): What a process of its own prints last."""
     # With compiled files kept, as they are of an installed package.
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=env)
+    command = [sys.executable, "-c", code, *arguments]
+    # Away from the repository, where the package's metadata would be found twice.
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=sys.prefix)
     if done.returncode:
         raise RuntimeError(done.stderr)
     return done.stdout.split()[-1]

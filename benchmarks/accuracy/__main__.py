@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from accuracy.configs import PROJECT
-from accuracy.plan import Dataset, make_runs
-from accuracy.runs import Runner, read_records
-from accuracy.systems import OWN, PEERS, System, parse_system, read_ablations
-from accuracy.tables import Tables
-from benchmarks.parts import choose, write_json
 from rich.console import Console
+
+from ..parts import choose, write_json
+from .configs import PROJECT
+from .plan import Dataset, make_runs
+from .runs import Runner, read_records
+from .systems import OWN, PEERS, System, parse_system, read_ablations
+from .tables import Tables
 
 DATASETS = ["litbank", "genia", "ncbi", "wnut17"]
 SYSTEMS = [*OWN, *PEERS]
@@ -114,6 +115,7 @@ def main(
     Options that name several things take them separated by commas. Run it again to go on where it was stopped. The
     tables are those of all results in OUTPUT.
     """
+    corpora, output = corpora.resolve(), output.resolve()
     if not report_only:
         chosen = [
             Dataset(name.strip(), corpora / name.strip(), settings / name.strip() / "settings.cfg")
@@ -139,7 +141,7 @@ def main(
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
         Runner(output, console, fresh=fresh, keep_models=keep_models).do(runs, jobs)
-    if report(output, " ".join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])):
+    if report(output, " ".join(["python", "-m benchmarks.accuracy", *sys.argv[1:]])):
         raise typer.Exit(1)
 
 

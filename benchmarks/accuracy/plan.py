@@ -7,8 +7,9 @@ from hashlib import md5
 from pathlib import Path
 from typing import Any
 
-from configure import set_paths
 from thinc.api import Config
+
+from project.scripts.configure import set_paths
 
 from .configs import make_config
 from .docs import is_nested, read_docs

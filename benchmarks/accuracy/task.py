@@ -1,4 +1,4 @@
-"""Train and score one system in a process of its own; `benchmark_accuracy.py` starts these processes."""
+"""Train and score one system in a process of its own; `benchmarks.accuracy` starts these processes."""
 
 import json
 import sys
@@ -8,16 +8,17 @@ from time import monotonic
 from typing import Any
 
 import spacy
-from accuracy.docs import read_docs
-from accuracy.scores import score
-from accuracy.training import train
-from benchmarks.machine import machine
 from spacy.cli._util import setup_gpu
-from speed.clock import peak_rss_mib
 from thinc.api import Config
 from torch import set_num_threads
 
 from spacy_binder.config import find_encoder
+
+from ..machine import machine
+from ..speed.clock import peak_rss_mib
+from .docs import read_docs
+from .scores import score
+from .training import train
 
 # Seconds between lines that say how far it is.
 QUIET = 1.0

@@ -13,6 +13,7 @@ from typing import Any
 
 import typer
 
+ROOT = Path(__file__).parents[1]
 THREADS = ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"]
 
 
@@ -31,10 +32,10 @@ def choose(given: str, known: list[str], option: str) -> list[str]:
 def run_part(
     part: dict[str, Any], arguments: list[str], threads: int, listen: Callable[[str], None] | None = None
 ) -> dict[str, Any]:
-    """Run a script for a part.
+    """Run a module for a part.
 
     part (dict): What identifies the part: it is kept with the result.
-    arguments (list[str]): The script and its arguments. The last line it prints is its result, as JSON.
+    arguments (list[str]): The module and its arguments. The last line it prints is its result, as JSON.
     threads (int): The threads it may use.
     listen (Callable): Gets each line before that.
     RETURNS (dict): The part with its result, or with the end of what it complained of.
@@ -46,7 +47,12 @@ def run_part(
         # A file, since nobody reads a pipe while the other one is read.
         TemporaryFile("w+", encoding="utf8") as complaints,
         subprocess.Popen(
-            [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=complaints, encoding="utf8", env=env
+            [sys.executable, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            encoding="utf8",
+            env=env,
+            cwd=ROOT,
         ) as process,
     ):
         assert process.stdout is not None

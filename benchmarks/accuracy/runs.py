@@ -6,14 +6,14 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from benchmarks.parts import read_kept, run_part, write_json
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from ..parts import read_kept, run_part, write_json
 from .plan import Run
 
-TASK = Path(__file__).parents[1] / "accuracy_task.py"
+TASK = ["-m", "benchmarks.accuracy.task"]
 # Where there is no other run that says how often.
 N_EVALUATIONS = 5
 
@@ -94,7 +94,7 @@ class Runner:
         settings = {name: identity[name] for name in ("clock", "max_seconds", "n_evaluations", "gpu_id")}
         settings["keep"] = self.keep_models
         test = str(run.dataset.corpus / "test.spacy") if run.test else ""
-        arguments = [str(TASK), str(config), str(model), str(run.threads), test, json.dumps(settings)]
+        arguments = [*TASK, str(config), str(model), str(run.threads), test, json.dumps(settings)]
         try:
             return run_part(identity, arguments, run.threads, lambda line: show(progress, bar, line))
         finally:

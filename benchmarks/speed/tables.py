@@ -3,9 +3,8 @@
 from statistics import median
 from typing import Any
 
-from benchmarks.machine import has_bfloat16
-from benchmarks.table import FAILED, MISSING, Row, Table
-
+from ..machine import has_bfloat16
+from ..table import FAILED, MISSING, Row, Table
 from .plan import SHORT, Plan
 
 Result = dict[str, Any]

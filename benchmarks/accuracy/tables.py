@@ -5,8 +5,7 @@ from itertools import zip_longest
 from statistics import mean, stdev
 from typing import Any
 
-from benchmarks.table import MISSING, Row, Table
-
+from ..table import MISSING, Row, Table
 from .systems import OWN, PEERS
 
 Record = dict[str, Any]

@@ -1,0 +1,1 @@
+"""Benchmarks of accuracy and speed. They are not part of the installed package."""

@@ -1,1 +1,0 @@
-"""What the benchmarks share: processes of their own, kept results, tables, and facts about the machine."""

@@ -1,1 +1,0 @@
-"""What `benchmark_speed.py` and the processes that it starts are made of."""
