@@ -1,13 +1,12 @@
-"""Parts of a benchmark: each runs in a process of its own, and what it gives is kept."""
+"""Parts of a benchmark: each runs in a process of its own, and its result is kept."""
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from tempfile import TemporaryFile
 from time import perf_counter
 from typing import Any
 
@@ -20,7 +19,7 @@ THREADS = ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_
 def choose(given: str, known: list[str], option: str) -> list[str]:
     """RETURNS (list[str]): The names of an option, which are separated by commas.
 
-    RAISES (typer.BadParameter): If one isn't known.
+    RAISES (typer.BadParameter): If a name is unknown.
     """
     names = [name.strip() for name in given.split(",") if name.strip()]
     for name in names:
@@ -29,45 +28,37 @@ def choose(given: str, known: list[str], option: str) -> list[str]:
     return names
 
 
-def run_part(
-    part: dict[str, Any], arguments: list[str], threads: int, listen: Callable[[str], None] | None = None
-) -> dict[str, Any]:
-    """Run a module for a part.
+def run_part(part: dict[str, Any], arguments: Sequence[object], threads: int, path: Path) -> dict[str, Any]:
+    """Run Python for a part, and write what comes of it. What the process prints goes to a log beside it.
 
-    part (dict): What identifies the part: it is kept with the result.
-    arguments (list[str]): The module and its arguments. The last line it prints is its result, as JSON.
-    threads (int): The threads it may use.
-    listen (Callable): Gets each line before that.
-    RETURNS (dict): The part with its result, or with the end of what it complained of.
+    part (dict): What identifies the part. It is kept with the result.
+    arguments (Sequence): Python's arguments. The last line that is printed is the result as JSON.
+    threads (int): The threads that the process may use.
+    path (Path): The file for the record.
+    RETURNS (dict): The record: the part, with `result`, or with `error`, the end of the log.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    log = path.with_suffix(".log")
+    command = [sys.executable, *map(str, arguments)]
     env = {**os.environ, **dict.fromkeys(THREADS, str(threads))}
-    start = perf_counter()
-    last = ""
+    start, last = perf_counter(), ""
     with (
-        # A file, since nobody reads a pipe while the other one is read.
-        TemporaryFile("w+", encoding="utf8") as complaints,
-        subprocess.Popen(
-            [sys.executable, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-            encoding="utf8",
-            env=env,
-            cwd=ROOT,
-        ) as process,
+        log.open("w", encoding="utf8") as said,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, encoding="utf8", env=env, cwd=ROOT) as process,
     ):
         assert process.stdout is not None
         for line in process.stdout:
-            if last and listen:
-                listen(last)
             last = line
-        status = process.wait()
-        complaints.seek(0)
-        said = complaints.read().splitlines()
+            print(line, end="", file=said, flush=True)
     record = {**part, "date": datetime.now(timezone.utc).isoformat(timespec="seconds")}
     record["wall_seconds"] = perf_counter() - start
-    if status:
-        return {**record, "error": f"Exit status {status}\n" + "\n".join(said[-15:])}
-    return {**record, "result": json.loads(last)}
+    if process.returncode:
+        lines = log.read_text(encoding="utf8").splitlines()
+        record["error"] = "\n".join([f"Exit status {process.returncode}", *lines[-15:]])
+    else:
+        record["result"] = json.loads(last)
+    write_json(record, path)
+    return record
 
 
 def write_json(content: Any, path: Path) -> None:
@@ -79,6 +70,6 @@ def write_json(content: Any, path: Path) -> None:
 
 
 def read_kept(part: dict[str, Any], path: Path) -> dict[str, Any] | None:
-    """RETURNS (dict): What was kept of a part, unless it was measured with other settings."""
+    """RETURNS (dict): The kept record of a part, or None if there is none of the same settings."""
     record = json.loads(path.read_text(encoding="utf8")) if path.exists() else {}
     return record if record.items() >= part.items() else None

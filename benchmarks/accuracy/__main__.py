@@ -1,6 +1,8 @@
 """Train systems on datasets with several seeds, score each once on the test part, and make the tables."""
 
+import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
@@ -8,28 +10,25 @@ import typer
 from rich.console import Console
 
 from ..parts import choose, write_json
-from .configs import PROJECT
-from .plan import Dataset, make_runs
-from .runs import Runner, read_records
+from .configs import ROOT
+from .runs import Dataset, make_runs
 from .systems import OWN, PEERS, System, parse_system, read_ablations
-from .tables import Tables
+from .tables import Record, Tables
 
-DATASETS = ["litbank", "genia", "ncbi", "wnut17"]
 SYSTEMS = [*OWN, *PEERS]
-CLOCKS = ["wall", "cpu"]
 
 # Tables are wide; where there is no terminal there is no width.
 console = Console(width=None if sys.stdout.isatty() else 160)
 
 
 def report(folder: Path, command: str) -> int:
-    """Print and write what is kept, of this and of former plans.
+    """Print and write the tables of all that is kept.
 
     folder (Path): Where `parts` is, and where accuracy.json and accuracy.md go.
     command (str): How the tables were made.
     RETURNS (int): How many runs have failed.
     """
-    records = list(read_records(folder / "parts"))
+    records = [json.loads(path.read_text(encoding="utf8")) for path in sorted((folder / "parts").glob("*.json"))]
     done = [record for record in records if "result" in record]
     failed = {record["name"]: record["error"] for record in records if "error" in record}
     write_json({"command": command, "failed": list(failed), "runs": records}, folder / "accuracy.json")
@@ -38,8 +37,8 @@ def report(folder: Path, command: str) -> int:
         console.print(table.rich())
     sections = [table.markdown() for table in tables]
     sections += ["### Made with", "", f"- `{command}`", *machines(done)]
-    stale = mixed_settings(done)
-    sections += [f"- Seeds with different settings, so that their mean says little: {', '.join(stale)}."] * bool(stale)
+    if mixed := mixed_settings(done):
+        sections.append(f"- Seeds with different settings, so that their mean says little: {', '.join(mixed)}.")
     if failed:
         sections += ["", "### Failed", ""]
         sections += [f"- {name}: `... {' '.join(error.split())[-250:]}`" for name, error in failed.items()]
@@ -48,20 +47,19 @@ def report(folder: Path, command: str) -> int:
     return len(failed)
 
 
-def machines(records: list[dict]) -> list[str]:
-    """RETURNS (list[str]): What the runs were made on, one line for each kind of machine and set of versions."""
+def machines(records: list[Record]) -> list[str]:
+    """RETURNS (list[str]): What the runs were made on: a line for each kind of machine and set of versions."""
     lines: dict[str, int] = {}
     for record in records:
         facts = record["result"]["machine"]
         versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-        threads = f"{record['threads']} thread{'s' * (record['threads'] > 1)}"
-        where = f"GPU {record['gpu_id']}" if record["gpu_id"] >= 0 else threads
+        where = f"GPU {record['gpu_id']}" if record["gpu_id"] >= 0 else f"{record['threads']} thread(s)"
         line = f"{facts['processor']}, {facts['cores']} cores, {where}; Python {facts['python']}, {versions}"
         lines[line] = lines.get(line, 0) + 1
     return [f"- {count} runs on {line}." for line, count in lines.items()]
 
 
-def mixed_settings(records: list[dict]) -> list[str]:
+def mixed_settings(records: list[Record]) -> list[str]:
     """RETURNS (list[str]): Datasets and systems whose seeds were run with different configs or data."""
     seen: dict[str, set[str]] = {}
     for record in records:
@@ -73,7 +71,7 @@ def mixed_settings(records: list[dict]) -> list[str]:
 def choose_systems(names: str, specs: list[str], ablations: Path | None, changes: str) -> list[System]:
     """RETURNS (list[System]): The systems that the options name.
 
-    RAISES (typer.BadParameter): If one isn't known.
+    RAISES (typer.BadParameter): If a name is unknown.
     """
     added = [parse_system(spec) for spec in specs]
     if ablations:
@@ -91,24 +89,21 @@ def choose_systems(names: str, specs: list[str], ablations: Path | None, changes
 def main(
     corpora: Path,
     output: Path,
-    datasets: Annotated[str, typer.Option(help="Folders in CORPORA.")] = ",".join(DATASETS),
+    datasets: Annotated[str, typer.Option(help="Folders in CORPORA.")] = "litbank,genia,ncbi,wnut17",
     systems: Annotated[str, typer.Option(help=f"Of {', '.join(SYSTEMS)}; all by default.")] = "",
     seeds: Annotated[str, typer.Option(help="Random seeds.")] = "0,1,2",
     set_: Annotated[list[str] | None, typer.Option("--set", help="A change: name:base:section.key=value;...")] = None,
     ablations: Annotated[Path | None, typer.Option(help="A JSON file of changes.")] = None,
-    changes: Annotated[str, typer.Option(help="Which ones of that file; all by default.")] = "",
+    changes: Annotated[str, typer.Option(help="Which changes of that file; all by default.")] = "",
     only_dev: Annotated[bool, typer.Option("--only-dev", help="Never score on the test part.")] = False,
     encoder: Annotated[str, typer.Option(help="The text encoder, in place of that of the configs.")] = "",
-    settings: Annotated[Path, typer.Option(help="Where NAME/settings.cfg is.")] = PROJECT / "datasets",
-    steps: Annotated[float, typer.Option(help="Share of the settings' steps; warm-up, too.", min=0.01)] = 1.0,
-    peer_seconds: Annotated[float, typer.Option(help="How long peers are trained; 0 for as long as binder.")] = 0.0,
-    clock: Annotated[str, typer.Option(help="Of wall and cpu: what training is measured by.")] = "wall",
+    settings: Annotated[Path, typer.Option(help="Where NAME/settings.cfg is.")] = ROOT / "project" / "datasets",
+    steps: Annotated[float, typer.Option(help="Share of the settings' steps, and of warm-up.", min=0.01)] = 1.0,
     jobs: Annotated[int, typer.Option(help="Processes at once.", min=1)] = 1,
     threads: Annotated[int, typer.Option(help="Threads of each process.", min=1)] = 1,
     gpu_id: Annotated[int, typer.Option(help="GPU, or -1 for none.")] = -1,
-    keep_models: Annotated[bool, typer.Option("--keep-models", help="Keep the best pipelines in OUTPUT.")] = False,
+    keep_models: Annotated[bool, typer.Option("--keep-models", help="Keep the pipelines in OUTPUT/runs.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run again what is there.")] = False,
-    report_only: Annotated[bool, typer.Option("--report-only", help="Make the tables of what is there.")] = False,
 ) -> None:
     """Train systems on datasets in CORPORA; keep results in OUTPUT/parts, write OUTPUT/accuracy.md and .json.
 
@@ -116,32 +111,29 @@ def main(
     tables are those of all results in OUTPUT.
     """
     corpora, output = corpora.resolve(), output.resolve()
-    if not report_only:
-        chosen = [
-            Dataset(name.strip(), corpora / name.strip(), settings / name.strip() / "settings.cfg")
-            for name in datasets.split(",")
-        ]
-        missing = [str(path) for dataset in chosen for path in dataset.missing()]
-        if missing:
-            raise typer.BadParameter(f"There is no {', no '.join(missing)}", param_hint="--datasets")
-        try:
-            planned = make_runs(
-                chosen,
-                choose_systems(systems, set_ or [], ablations, changes),
-                list(dict.fromkeys(int(seed) for seed in seeds.split(","))),
-                encoder=encoder,
-                steps=steps,
-                test=not only_dev,
-                threads=threads,
-                gpu_id=gpu_id,
-                clock=choose(clock, CLOCKS, "--clock")[0],
-                max_seconds=peer_seconds or None,
-            )
-            runs = list(planned)
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from error
-        Runner(output, console, fresh=fresh, keep_models=keep_models).do(runs, jobs)
-    if report(output, " ".join(["python", "-m benchmarks.accuracy", *sys.argv[1:]])):
+    names = [name.strip() for name in datasets.split(",")]
+    chosen = [Dataset(corpora / name, settings / name / "settings.cfg") for name in names]
+    missing = [str(path) for dataset in chosen for path in dataset.missing()]
+    if missing:
+        raise typer.BadParameter(f"There is no {', no '.join(missing)}", param_hint="--datasets")
+    try:
+        planned = make_runs(
+            chosen,
+            choose_systems(systems, set_ or [], ablations, changes),
+            list(dict.fromkeys(int(seed) for seed in seeds.split(","))),
+            test=not only_dev,
+            encoder=encoder,
+            steps=steps,
+            threads=threads,
+            gpu_id=gpu_id,
+        )
+        runs = list(planned)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    with ThreadPoolExecutor(jobs) as executor:
+        for done in executor.map(lambda run: run.do(output, fresh=fresh, keep_models=keep_models), runs):
+            console.print(done, markup=False)
+    if report(output, " ".join(["python -m benchmarks.accuracy", *sys.argv[1:]])):
         raise typer.Exit(1)
 
 

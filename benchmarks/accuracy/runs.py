@@ -1,119 +1,169 @@
-"""Doing the runs of a plan, some at once, and keeping what they give."""
+"""The runs: one process for each dataset, system and seed."""
 
-import json
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import md5
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from spacy.vocab import Vocab
+from thinc.api import Config
 
-from ..parts import read_kept, run_part, write_json
-from .plan import Run
+from project.scripts.configure import set_paths
+from spacy_binder.config import find_encoder
 
-TASK = ["-m", "benchmarks.accuracy.task"]
-# Where there is no other run that says how often.
-N_EVALUATIONS = 5
+from ..parts import read_kept, run_part
+from .configs import encoder_block, make_config
+from .reader import KEY, read_docs
+from .systems import System
+
+FILES = ("train.spacy", "dev.spacy", "test.spacy", "labels.json")
 
 
-class Runner:
-    """Does runs, unless there is a result of the same settings."""
+@dataclass
+class Dataset:
+    """A dataset as the project's command `corpus` makes it.
 
-    def __init__(self, output: Path, console: Console, *, fresh: bool, keep_models: bool) -> None:
-        """
-        output (Path): Results go to `parts` in it, configs to `configs` and pipelines to `models`.
-        console (Console): Where it is said what has been done.
+    corpus (Path): The folder with its parts and labels. It is called like the dataset.
+    settings (Path): The file with its settings.
+    """
+
+    corpus: Path
+    settings: Path
+
+    @cached_property
+    def nested(self) -> bool:
+        """RETURNS (bool): Whether gold spans of its development part overlap."""
+        for doc in read_docs(self.corpus / "dev.spacy", Vocab()):
+            spans = sorted(doc.spans[KEY], key=lambda span: span.start)
+            ends = [0]
+            for span in spans:
+                if span.start < ends[-1]:
+                    return True
+                ends.append(max(span.end, ends[-1]))
+        return False
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """RETURNS (dict[str, str]): A checksum of each of its files."""
+        return {name: md5((self.corpus / name).read_bytes()).hexdigest() for name in FILES}
+
+    def missing(self) -> list[Path]:
+        """RETURNS (list[Path]): The files that are not there."""
+        return [path for path in (*(self.corpus / name for name in FILES), self.settings) if not path.exists()]
+
+
+@dataclass
+class Run:
+    """What one process trains and scores.
+
+    dataset (Dataset): The dataset.
+    system (System): The system.
+    seed (int): The random seed.
+    config (Config): What it is trained with, but for paths and seed.
+    test (bool): Whether the best pipeline is scored on the test part.
+    threads (int): The threads it may use.
+    gpu_id (int): The GPU, or -1 for none.
+    """
+
+    dataset: Dataset
+    system: System
+    seed: int
+    config: Config
+    test: bool
+    threads: int
+    gpu_id: int
+
+    @property
+    def name(self) -> str:
+        """RETURNS (str): Its name, which is also that of its files."""
+        return f"{self.dataset.corpus.name}-{self.system.name}-{self.seed}"
+
+    def identity(self) -> dict[str, Any]:
+        """RETURNS (dict): What must be the same for a kept result to be this run's."""
+        return {
+            "name": self.name,
+            "dataset": self.dataset.corpus.name,
+            "system": self.system.name,
+            "base": self.system.base,
+            "overrides": self.system.overrides,
+            "change": self.system.change,
+            "seed": self.seed,
+            "threads": self.threads,
+            "gpu_id": self.gpu_id,
+            "config": md5(self.config.to_str(interpolate=False).encode("utf8")).hexdigest(),
+            "data": self.dataset.digests,
+        }
+
+    def write_config(self, folder: Path) -> None:
+        """Write the config with its paths, its seed and its log to a new folder."""
+        config = self.config.copy()
+        set_paths(config, self.dataset.corpus)
+        config["system"]["seed"] = self.seed
+        config["training"]["logger"] = {
+            "@loggers": "spacy.ConsoleLogger.v3",
+            "progress_bar": None,
+            "console_output": True,
+            "output_file": str(folder / "training.jsonl"),
+        }
+        # spacy-transformers doesn't know the embedded encoder by its name.
+        if "transformer" in config["components"]:
+            encoder_block(config)["name"] = find_encoder(encoder_block(config)["name"])[0]
+        # spaCy doesn't write over a log.
+        rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        config.to_disk(folder / "config.cfg", interpolate=False)
+
+    def do(self, output: Path, *, fresh: bool, keep_models: bool) -> str:
+        """Train and score, unless there is a result of the same settings. A result with test scores serves both.
+
+        output (Path): The result goes to `parts` in it, config, log and pipelines to `runs`.
         fresh (bool): Whether to do again what is there.
-        keep_models (bool): Whether the best pipelines stay.
+        keep_models (bool): Whether the pipelines stay.
+        RETURNS (str): What was done.
         """
-        self.output = output
-        self.console = console
-        self.fresh = fresh
-        self.keep_models = keep_models
-        self.futures: dict[str, Future[None]] = {}
-
-    def do(self, runs: list[Run], jobs: int) -> None:
-        """Do runs, so many at once. A run starts after the one whose time it gets."""
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
-        with (
-            Progress(*columns, TimeElapsedColumn(), console=self.console, transient=True) as progress,
-            ThreadPoolExecutor(jobs) as executor,
-        ):
-            total = progress.add_task("All runs", total=len(runs), state="")
-            for run in runs:
-                self.futures[run.name] = executor.submit(self._do, run, progress)
-            try:
-                for future in as_completed(self.futures.values()):
-                    progress.advance(total)
-                    future.result()
-            except BaseException:
-                executor.shutdown(wait=False, cancel_futures=True)
-                raise
-
-    def _do(self, run: Run, progress: Progress) -> None:
-        path = self.output / "parts" / f"{run.name}.json"
-        max_seconds, n_evaluations = run.max_seconds if run.system.paced else None, N_EVALUATIONS
-        if run.pacer:
-            if run.pacer in self.futures:
-                self.futures[run.pacer].result()
-            pacer = self._result(run.pacer)
-            if pacer is None:
-                hint = f"Run {run.pacer} too, or say how long with --peer-seconds"
-                # A result that is there is one of another time, but hours of work.
-                if self._result(run.name) is None:
-                    write_json({**run.identity(None, N_EVALUATIONS), "error": hint}, path)
-                self.console.print(f"{run.name}: [red]failed[/]. {hint}")
-                return
-            max_seconds, n_evaluations = pacer["training_seconds"], len(pacer["evaluations"])
-        identity = run.identity(max_seconds, n_evaluations)
-        kept = None if self.fresh else read_kept(identity, path)
-        if kept and "result" in kept and (kept["result"]["test"] or not run.test):
-            self.console.print(f"{run.name}: kept from {kept['date']}")
-            return
-        record = self._measure(run, identity, progress)
-        write_json(record, path)
+        path, folder = output / "parts" / f"{self.name}.json", output / "runs" / self.name
+        kept = None if fresh else read_kept(self.identity(), path)
+        if kept and "result" in kept and (kept["result"]["test"] or not self.test):
+            return f"{self.name}: kept from {kept['date']}"
+        self.write_config(folder)
+        parts = [self.dataset.corpus / f"{part}.spacy" for part in ("dev", "test")[: 1 + self.test]]
+        arguments = ["-m", "benchmarks.accuracy.task", folder, *parts, "--gpu-id", self.gpu_id]
+        record = run_part(self.identity(), arguments, self.threads, path)
+        if not keep_models:
+            for name in ("model-best", "model-last"):
+                rmtree(folder / name, ignore_errors=True)
+        taken = f"in {record['wall_seconds']:.0f} s"
         if "error" in record:
-            self.console.print(f"{run.name}: [red]failed[/] in {record['wall_seconds']:.0f} s")
-            self.console.print(escape(record["error"]), style="dim")
-        else:
-            dev, test = record["result"]["dev"], record["result"]["test"]
-            scores = f"dev F1 {100 * dev['f']:.1f}" + (f", test F1 {100 * test['f']:.1f}" if test else "")
-            self.console.print(f"{run.name}: {scores} in {record['wall_seconds']:.0f} s")
-
-    def _result(self, name: str) -> dict[str, Any] | None:
-        """RETURNS (dict): The result of another run, whatever its settings: those of this plan if it is part of it."""
-        path = self.output / "parts" / f"{name}.json"
-        return json.loads(path.read_text(encoding="utf8")).get("result") if path.exists() else None
-
-    def _measure(self, run: Run, identity: dict[str, Any], progress: Progress) -> dict[str, Any]:
-        config, model = self.output / "configs" / f"{run.name}.cfg", self.output / "models" / run.name
-        run.write_config(config)
-        bar = progress.add_task(run.name, total=1.0, state="")
-        settings = {name: identity[name] for name in ("clock", "max_seconds", "n_evaluations", "gpu_id")}
-        settings["keep"] = self.keep_models
-        test = str(run.dataset.corpus / "test.spacy") if run.test else ""
-        arguments = [*TASK, str(config), str(model), str(run.threads), test, json.dumps(settings)]
-        try:
-            return run_part(identity, arguments, run.threads, lambda line: show(progress, bar, line))
-        finally:
-            progress.remove_task(bar)
+            return f"{self.name}: failed {taken}\n{record['error']}"
+        scores = [f"{part} F1 {100 * s['f']:.1f}" for part in ("dev", "test") if (s := record["result"][part])]
+        return f"{self.name}: {', '.join(scores)} {taken}"
 
 
-def show(progress: Progress, bar: TaskID, line: str) -> None:
-    """Show what a process says of how far it is. Other lines are somebody else's."""
-    try:
-        state = json.loads(line)
-    except json.JSONDecodeError:
-        return
-    if isinstance(state, dict) and "done" in state:
-        progress.update(bar, completed=state["done"])
-        if "f" in state:
-            progress.update(bar, state=f"step {state['step']}: dev F1 {100 * state['f']:.1f}")
+def make_runs(
+    datasets: list[Dataset],
+    systems: list[System],
+    seeds: list[int],
+    *,
+    test: bool,
+    encoder: str = "",
+    steps: float = 1.0,
+    threads: int = 1,
+    gpu_id: int = -1,
+) -> Iterator[Run]:
+    """Plan the runs: all systems with the first seed, so that there is something to see early.
 
-
-def read_records(folder: Path) -> Iterator[dict[str, Any]]:
-    """YIELDS (dict): All that has been kept, in the order of names."""
-    for path in sorted(folder.glob("*.json")):
-        yield json.loads(path.read_text(encoding="utf8"))
+    datasets, systems, seeds (list): What is combined. Peers run on flat or on nested datasets alone.
+    test (bool): Whether to score on test parts. Changes never are.
+    encoder, steps: As `make_config` takes them.
+    threads, gpu_id (int): As a `Run` has them.
+    YIELDS (Run): The runs.
+    """
+    for seed in seeds:
+        for dataset in datasets:
+            for system in systems:
+                if system.fits(dataset.nested):
+                    config = make_config(system, dataset.settings, encoder=encoder, steps=steps)
+                    yield Run(dataset, system, seed, config, test and not system.change, threads, gpu_id)

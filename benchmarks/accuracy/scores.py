@@ -1,53 +1,56 @@
-"""Scoring, in one way for all systems: borders and label have to be those of the gold span."""
+"""Score all systems in one way: borders and label of a span must be those of the gold span."""
 
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Iterable
 from statistics import mean
 from typing import Any
 
 from spacy.language import Language
+from spacy.scorer import PRFScore
 from spacy.tokens import Doc, Span
-from spacy.training import Example
 
-from spacy_binder.scorer import binder_score
+from spacy_binder.scorer import nested_offsets
 
-from .docs import KEY, bare
+from .reader import KEY, bare
+
+Extents = set[tuple[int, int, str]]
 
 
 def score(nlp: Language, gold: list[Doc]) -> dict[str, Any]:
     """Score what a pipeline finds in the tokens of gold docs.
 
-    nlp (Language): The pipeline. Its entities count if it has an entity recognizer, its spans otherwise.
+    nlp (Language): The pipeline. Its entities count if it has a component `ner`, its spans otherwise.
     gold (list[Doc]): The gold docs.
-    RETURNS (dict): Precision, recall and F1, in all and by label; `macro_f`, the mean F1 of the labels that have gold
-        spans; `nested_r`, the recall of gold spans inside or around another one; and numbers of spans.
+    RETURNS (dict): `p`, `r` and `f`, and by label `f` and the number of `gold` spans; `macro_f`, the mean F1 of the
+        labels that have gold spans; `nested_r`, the recall of gold spans inside or around another one (None if there
+        are none); and the numbers of spans, `gold` and `found`.
     """
-    ents = "ner" in nlp.pipe_names
-    examples = []
+    total, nested, labels = PRFScore(), PRFScore(), defaultdict(PRFScore)
     for doc, reference in zip(nlp.pipe(map(bare, gold)), gold, strict=True):
-        # A doc of its own, since the encoder's vectors stay with the other one.
-        found = bare(reference)
-        spans = doc.ents if ents else doc.spans[KEY]
-        found.spans[KEY] = [Span(found, span.start, span.end, label=span.label_) for span in spans]
-        examples.append(Example(found, reference))
-    return score_examples(examples)
-
-
-def score_examples(examples: list[Example]) -> dict[str, Any]:
-    """RETURNS (dict): The scores of examples, as `score` describes them."""
-    scores = binder_score(examples, spans_key=KEY, allow_overlap=True)
-    gold = Counter(span.label_ for example in examples for span in example.reference.spans[KEY])
-    found = Counter(span.label_ for example in examples for span in example.predicted.spans[KEY])
-    labels = {}
-    for label in sorted(gold | found):
-        of_label = scores[f"spans_{KEY}_per_type"][label]
-        labels[label] = {name: float(of_label[name]) for name in "prf"}
-        labels[label] |= {"gold": gold[label], "found": found[label]}
-    nested = scores[f"spans_{KEY}_nested_r"]
+        found, right = extents(doc.ents if "ner" in nlp.pipe_names else doc.spans[KEY]), extents(reference.spans[KEY])
+        total.score_set(found, right)
+        for label in {span[2] for span in found | right}:
+            labels[label].score_set(*({span for span in spans if span[2] == label} for spans in (found, right)))
+        inner = nested_offsets(right)
+        nested.score_set(found & inner, inner)
+    by_label = {label: {"f": labels[label].fscore, "gold": n_gold(labels[label])} for label in sorted(labels)}
     return {
-        **{name: float(scores[f"spans_{KEY}_{name}"] or 0.0) for name in "prf"},
-        "macro_f": mean(labels[label]["f"] for label in gold) if gold else 0.0,
-        "nested_r": None if nested is None else float(nested),
-        "gold": gold.total(),
-        "found": found.total(),
-        "labels": labels,
+        "p": total.precision,
+        "r": total.recall,
+        "f": total.fscore,
+        "macro_f": mean([scores["f"] for scores in by_label.values() if scores["gold"]] or [0.0]),
+        "nested_r": nested.recall if n_gold(nested) else None,
+        "gold": n_gold(total),
+        "found": total.tp + total.fp,
+        "labels": by_label,
     }
+
+
+def extents(spans: Iterable[Span]) -> Extents:
+    """RETURNS (set): First token, end and label of each span."""
+    return {(span.start, span.end, span.label_) for span in spans}
+
+
+def n_gold(counts: PRFScore) -> int:
+    """RETURNS (int): The number of gold spans that were counted."""
+    return counts.tp + counts.fn

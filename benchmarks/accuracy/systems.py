@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# Our configs and those of peers, in the order of the tables. Peers are for flat or for nested entities.
+# Our configs and those of peers, in the order of the tables; and whether a peer is for nested or for flat entities.
 OWN = ["binder", "binder_paper"]
 PEERS = {"spancat": True, "ner": False}
-# Whose time the peers get.
-PACER = "binder"
 
 
 @dataclass(frozen=True)
@@ -18,9 +16,9 @@ class System:
     """What is trained.
 
     name (str): Its name in tables and files.
-    base (str): The config it is made from: one of ours, or a peer's.
+    base (str): The config that it is made from: one of ours, or a peer's.
     overrides (dict): Values that are set in it, by section and key with dots between.
-    change (bool): Whether it is a change to be judged on development data alone.
+    change (bool): Whether it is a change, which is judged on development data alone.
     """
 
     name: str
@@ -32,20 +30,17 @@ class System:
         if not re.fullmatch(r"[a-z0-9_]+(-[a-z0-9_]+)*", self.name):
             raise ValueError(f"'{self.name}' isn't a name of lower-case letters, digits, - and _")
 
-    @property
-    def paced(self) -> bool:
-        """RETURNS (bool): Whether it is trained for as long as another one."""
-        return self.base in PEERS
-
     def fits(self, nested: bool) -> bool:
-        """RETURNS (bool): Whether it is made for such entities."""
+        """RETURNS (bool): Whether it is for nested entities if `nested`, otherwise for flat ones."""
         return PEERS.get(self.base, nested) == nested
 
 
 def parse_system(text: str) -> System:
-    """RETURNS (System): The change that `name:base:section.key=value;section.key=value` says; values are JSON or text.
+    """Read a change like `name:base:section.key=value;section.key=value`.
 
-    RAISES (ValueError): If it says none.
+    text (str): The change. A value is JSON, or text.
+    RETURNS (System): The system.
+    RAISES (ValueError): If the text has another form.
     """
     name, _, rest = text.partition(":")
     base, _, settings = rest.partition(":")
@@ -64,8 +59,10 @@ def parse_system(text: str) -> System:
 
 
 def read_ablations(path: Path) -> list[System]:
-    """RETURNS (list[System]): The changes of a JSON file: an object of names with `base` and `set`.
+    """Read the changes of a JSON file.
 
+    path (Path): The file: an object that has `base` and `set` for each name.
+    RETURNS (list[System]): The systems.
     RAISES (ValueError): If a change has something else, or no proper name.
     """
     systems = []

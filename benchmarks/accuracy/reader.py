@@ -1,4 +1,7 @@
-"""The documents: all systems get the gold tokens, and nothing else."""
+"""The reader of the benchmark: all systems get the gold tokens, and nothing else.
+
+It needs nothing beside it: `python -m spacy train ... --code benchmarks/accuracy/reader.py` knows it too.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,25 +13,20 @@ from spacy.training import Example
 from spacy.util import filter_spans, registry
 from spacy.vocab import Vocab
 
-from .configs import READER
-
-KEY = "sc"
+READER, KEY = "benchmark.gold_tokens.v1", "sc"
 Augmenter = Callable[[Language, Example], Iterator[Example]]
 
 
-def read_docs(path: str | Path, vocab: Vocab | None = None) -> list[Doc]:
+def read_docs(path: str | Path, vocab: Vocab) -> list[Doc]:
     """RETURNS (list[Doc]): The docs of a DocBin that have tokens, each with a group of gold spans."""
-    # A bare Vocab, because spacy.blank imports every plugin there is.
-    docs = [doc for doc in DocBin().from_disk(path).get_docs(vocab or Vocab()) if len(doc)]
+    docs = [doc for doc in DocBin().from_disk(path).get_docs(vocab) if len(doc)]
     for doc in docs:
-        # Docs without the key are left out of the score.
-        if KEY not in doc.spans:
-            doc.spans[KEY] = []
+        doc.spans.setdefault(KEY, [])
     return docs
 
 
 def bare(doc: Doc) -> Doc:
-    """RETURNS (Doc): A new doc of the same tokens, without annotations: not even where sentences start."""
+    """RETURNS (Doc): A new doc of the same tokens, without annotations. Not even sentence starts are kept."""
     return Doc(doc.vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
 
 
@@ -36,10 +34,10 @@ def bare(doc: Doc) -> Doc:
 def make_gold_tokens(
     path: Path, ents: bool, augmenter: Optional[Augmenter] = None
 ) -> Callable[[Language], Iterator[Example]]:
-    """A reader like `spacy.Corpus.v1` whose examples keep the gold tokens, so that no span gets lost.
+    """A reader like `spacy.Corpus.v1`, but its examples keep the gold tokens, so that no span is lost.
 
     path (Path): The DocBin.
-    ents (bool): Whether gold spans are also the entities of the reference; of overlapping ones the longest.
+    ents (bool): Whether gold spans become the entities of the reference, too. Of overlapping spans the longest does.
     augmenter (Callable): Cuts or changes the examples.
     RETURNS (Callable): Takes the pipeline, yields examples.
     """
@@ -52,14 +50,3 @@ def make_gold_tokens(
             yield from augmenter(nlp, example) if augmenter else [example]
 
     return gold_tokens
-
-
-def is_nested(docs: list[Doc]) -> bool:
-    """RETURNS (bool): Whether gold spans overlap anywhere."""
-    for doc in docs:
-        end = 0
-        for span in sorted(doc.spans[KEY], key=lambda span: span.start):
-            if span.start < end:
-                return True
-            end = max(end, span.end)
-    return False
