@@ -1,4 +1,4 @@
-"""ACE 2004 and ACE 2005 as the Linguistic Data Consortium distributes them: sources in SGML, annotations in APF."""
+"""Read ACE 2004 and ACE 2005 as the Linguistic Data Consortium distributes them: texts in SGML, annotations in APF."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc
 
 from ..errors import Errors
-from .ace_apf import Mention, read_apf
+from .ace_apf import read_apf
 from .ace_sgml import OUTSIDE, Source, read_sgml
 from .files import source_files
 from .problems import Problems
@@ -22,10 +22,10 @@ from .spans import Annotation, set_spans_by_characters
 TYPES = ("FAC", "GPE", "LOC", "ORG", "PER", "VEH", "WEA")
 MENTIONS = ("extent", "head")
 SOURCE = ".sgm"
-# On the discs of 2004 names are in capitals, without further dots, and the last ones cut short.
+# On the discs of 2004 names are in capitals and have no other dots. Some suffixes are shortened to _A.XML.
 FILE_NAME = re.compile(r"(.+?)(\.sgm|[._]apf\.xml|_a\.xml)", re.IGNORECASE)
 SUFFIXES = (SOURCE, ".SGM", ".apf.xml", "_APF.XML", "_A.XML")
-# 2005 has each document in several folders: annotated once, a second time, adjudicated, and with normalized times.
+# 2005 has each document in several folders: first and second annotation, adjudicated, and with normalized times.
 FIRST_PASSES = ("fp1", "fp2")
 BEST_FOLDERS = ("timex2norm", "adj")
 
@@ -42,21 +42,19 @@ def read_ace(
 ) -> Iterator[Doc]:
     """Read the English part of ACE 2004 or ACE 2005.
 
-    The text of a document is what its <TEXT> holds, speakers and posters included, as in the preprocessing that papers
-    use. Tags and blank lines end a paragraph and thereby a sentence; within one, lines are joined by a space. No
+    The text of a document is the content of <TEXT>, including speakers and posters, as in the preprocessing of most
+    papers. Tags and blank lines end a paragraph and its sentence. Lines of a paragraph are joined by a space. No
     sentence begins inside a mention.
 
-    path (Path): The distribution, its folder data/English, a folder in there, or a file. Of ACE 2005's folders
-        timex2norm or, where it lacks a document, adj is read; fp1 and fp2 never.
-    nlp (Language): Its tokenizer makes the tokens, its sentencizer, or the default one, the sentences.
-    spans_key (str): Key of doc.spans to write the mentions to, labelled with the types of their entities.
-    problems (Problems): Takes mentions outside the text, those that quote another text than is at their place, those
-        whose borders are not those of tokens, and all but the first of one extent and type.
-    mention (str): What a span covers: `extent`, the whole phrase, or `head`.
-    documents (Path): File with one document name a line, with or without folders: only these are read, in this order.
-    headlines (bool): Whether headlines are of the text, too.
+    path (Path): The distribution, its folder data/English, a folder inside it, or a file. For ACE 2005, timex2norm is
+        read, or adj for documents that timex2norm lacks. fp1 and fp2 are never read.
+    nlp (Language): Makes the tokens with its tokenizer, and the sentences with its sentencizer or a default one.
+    spans_key (str): Key of doc.spans that receives the mentions. Their labels are the entity types. Defaults to "sc".
+    problems (Problems): Counts mentions outside the text, with a different quoted text, with borders inside tokens, or
+        with the extent and type of an earlier one.
+    mention, documents, headlines: See `make_ace_corpus`.
     YIELDS (Doc): The documents, with sentence starts.
-    RAISES (ValueError): If a file is missing, or not in the format.
+    RAISES (ValueError): If a file is missing or not in the format.
     """
     if mention not in MENTIONS:
         raise ValueError(Errors.B016.format(kind="value of `mention`", name=mention, known=", ".join(MENTIONS)))
@@ -76,7 +74,8 @@ def read_ace(
         source_path, annotation_path = files[name]
         source = read_sgml(source_path, headlines=headlines)
         doc = sentencizer(nlp.make_doc(source.text))
-        found = (_locate(m, source, annotation_path, problems) for m in read_apf(annotation_path, mention))
+        mentions = read_apf(annotation_path, mention)
+        found = (_locate(m, quoted, source, annotation_path, problems) for m, quoted in mentions)
         annotations = [annotation for annotation in found if annotation is not None]
         set_spans_by_characters(doc, annotations, spans_key=spans_key, path=annotation_path, problems=problems)
         _mend_sentences(doc, source.paragraphs, spans_key)
@@ -84,14 +83,14 @@ def read_ace(
 
 
 def _key(name: str) -> str:
-    """RETURNS (str): What stands for a document, however its name is written."""
+    """RETURNS (str): The name of a document in one normalized spelling."""
     name = name.rsplit("/", maxsplit=1)[-1]
     match = FILE_NAME.fullmatch(name)
     return (match[1] if match else name).replace(".", "_").upper()
 
 
 def _find_files(path: Path) -> dict[str, tuple[Path, Path]]:
-    """RETURNS (dict): The source and the annotations of each document, by folder and name."""
+    """RETURNS (dict): The source file and the annotation file of each document, sorted by path."""
     if path.is_file():
         folder = path.parent
         candidates = [file for file in sorted(folder.iterdir()) if _key(file.name) == _key(path.name)]
@@ -122,14 +121,14 @@ def _find_files(path: Path) -> dict[str, tuple[Path, Path]]:
 
 
 def _rank(folder: Path) -> int:
+    """RETURNS (int): 0 for the folder to prefer."""
     name = folder.name.lower()
     return BEST_FOLDERS.index(name) if name in BEST_FOLDERS else 0
 
 
-def _locate(mention: Mention, source: Source, path: Path, problems: Problems) -> Annotation | None:
-    """RETURNS (Annotation): The mention in the text, or None if it is counted among the problems."""
-    label, start, end, quoted, line = mention
-    kind = None
+def _locate(mention: Annotation, quoted: str, source: Source, path: Path, problems: Problems) -> Annotation | None:
+    """RETURNS (Optional[Annotation]): The mention in the text, or None for a mention with a problem."""
+    start, end, label, line = mention
     if label not in TYPES:
         kind = "other type"
     elif end < start:
@@ -137,30 +136,25 @@ def _locate(mention: Mention, source: Source, path: Path, problems: Problems) ->
     elif start < 0 or end >= len(source.positions):
         kind = "out of range"
     elif OUTSIDE in source.positions[start : end + 1]:
-        problems.add("outside the text", path, line, quoted, intended=True)
-        return None
-    if kind:
-        problems.add(kind, path, line, quoted)
-        return None
-    first, after = source.positions[start], source.positions[end] + 1
-    text = source.text[first:after]
-    # Whitespace at an end is none of the mention, and differs between file and text anyway.
-    first += len(text) - len(text.lstrip())
-    text = text.strip()
-    if "".join(text.split()) != "".join(unescape(quoted).split()):
-        problems.add("other text", path, line, quoted)
-        return None
-    return Annotation(first, first + len(text), label, line)
+        kind = "outside the text"
+    else:
+        first, after = source.positions[start], source.positions[end] + 1
+        text = source.text[first:after]
+        # Whitespace at the ends does not belong to the mention. It differs between file and text anyway.
+        first += len(text) - len(text.lstrip())
+        text = text.strip()
+        if "".join(text.split()) == "".join(unescape(quoted).split()):
+            return Annotation(first, first + len(text), label, line)
+        kind = "other text"
+    problems.add(kind, path, line, quoted, intended=kind == "outside the text")
+    return None
 
 
 def _mend_sentences(doc: Doc, paragraphs: set[int], spans_key: str) -> None:
-    """Let sentences begin at paragraphs and not inside mentions, and end with the whitespace after them."""
+    """Start sentences at paragraphs and never inside mentions. Whitespace belongs to the sentence before it."""
     inside = {i for span in doc.spans[spans_key] for i in range(span.start + 1, span.end)}
     is_due = True
-    starts = []
     for token in doc:
         is_due |= bool(token.is_sent_start) or token.idx in paragraphs
-        starts.append(is_due and not token.is_space and token.i not in inside)
+        token.is_sent_start = is_due and not token.is_space and token.i not in inside
         is_due &= token.is_space
-    for token, is_start in zip(doc, starts, strict=True):
-        token.is_sent_start = is_start

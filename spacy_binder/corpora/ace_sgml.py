@@ -1,4 +1,4 @@
-"""The source files of ACE: SGML, of which annotations count the characters between the tags."""
+"""Read the source files of ACE: SGML. Annotations count the characters between the tags."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from .files import whole_text
 from .problems import wrong_format
 
-# A quoted earlier post is the attribute of a tag, of many lines. What is no known entity stands for itself.
+# A quoted earlier post is the attribute of a tag and can have many lines. Unknown entities are plain text.
 PIECE = re.compile(
     r"<(?P<tag>[^<>]+)>|(?P<entity>&(?:amp|lt|gt|quot|apos);)|(?P<space>\s+)|[^<&\s]+|[<&]", re.IGNORECASE
 )
@@ -22,10 +22,10 @@ OUTSIDE = -1
 class Source(NamedTuple):
     """A document without its markup.
 
-    text (str): Its text: lines are joined by a space, paragraphs by a blank line.
-    paragraphs (set[int]): First characters of its paragraphs. A speaker or poster is one.
-    positions (list[int]): For each character of the file that is in no tag, the one of the text, or OUTSIDE. Those of
-        an entity such as `&amp;` have one of the text in common, those between words the first one after a word.
+    text (str): Its text. Lines are joined by a space, paragraphs by a blank line.
+    paragraphs (set[int]): First character of each paragraph. A speaker or poster is a paragraph.
+    positions (list[int]): For each character of the file outside tags, its position in the text, or OUTSIDE. All
+        characters of an entity such as `&amp;` share one position. Whitespace has the position after the last word.
     """
 
     text: str
@@ -37,9 +37,9 @@ def read_sgml(path: Path, *, headlines: bool = False) -> Source:
     """Read a source file.
 
     path (Path): The file.
-    headlines (bool): Whether headlines are of the text, too.
+    headlines (bool): Whether headlines belong to the text. Defaults to False.
     RETURNS (Source): The text between <TEXT> and </TEXT>.
-    RAISES (ValueError): If there is none, or the file is not in UTF-8.
+    RAISES (ValueError): If the file has no <TEXT> or is not in UTF-8.
     """
     read = ("TEXT", "HEADLINE") if headlines else ("TEXT",)
     words: list[str] = []

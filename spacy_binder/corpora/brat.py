@@ -1,4 +1,4 @@
-"""brat's standoff: a text, and a file beside it that says from which character to which an entity reaches."""
+"""Read and write brat's standoff format: a text file, and beside it a file of entities by character offsets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .spans import Annotation, set_spans_by_characters
 
 TEXT, ANNOTATIONS = ".txt", ".ann"
 ENTITY = re.compile(r"T\S*\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?", re.DOTALL)
-# Relations, events, attributes (M in old files), normalizations, notes, equivalences.
+# Relations, events, attributes (M in old files), normalizations, notes, equivalences: not read.
 OTHER_KINDS = ("R", "E", "A", "M", "N", "#", "*")
 LINE_BREAK = re.compile(r"[\r\n]+")
 
@@ -27,14 +27,13 @@ def read_brat(
     """Read the standoff format of brat: pairs of .txt and .ann files.
 
     path (Path): A folder, read with its subfolders, or one of the two files of a document.
-    nlp (Language): Its tokenizer makes the tokens.
-    spans_key (str): Key of doc.spans to write the spans to.
-    problems (Problems): Takes the spans of several parts with text between them, those that quote another text than
-        is at their place, and those whose borders are not those of tokens. Relations, events, attributes,
-        normalizations and notes are none of it.
-    sentences (bool): Whether a line of the text is a sentence. Otherwise the docs have no sentence starts.
-    YIELDS (Doc): The documents, by name.
-    RAISES (ValueError): If a file is missing, or not in the format.
+    nlp (Language): Makes the tokens with its tokenizer.
+    spans_key (str): Key of doc.spans that receives the spans. Defaults to "sc".
+    problems (Problems): Counts spans of several parts with text between them, spans with a different quoted text, and
+        spans with borders inside tokens.
+    sentences: See `make_brat_corpus`.
+    YIELDS (Doc): The documents, sorted by name.
+    RAISES (ValueError): If a file is missing or not in the format.
     """
     files = set(source_files(path, (TEXT, ANNOTATIONS)))
     if path.is_file():
@@ -57,9 +56,9 @@ def write_brat(doc: Doc, path: Path, *, spans_key: str = "sc") -> None:
     """Write a document in the standoff format of brat.
 
     doc (Doc): The document.
-    path (Path): Where to write it, without the suffixes .txt and .ann.
-    spans_key (str): Key of the spans to write; a doc without it has none.
-    RAISES (ValueError): If a label is empty or holds whitespace, which the format can't say.
+    path (Path): The files to write, without the suffixes .txt and .ann.
+    spans_key (str): Key of the spans to write. A doc without this key has no spans. Defaults to "sc".
+    RAISES (ValueError): If a label is empty or contains whitespace. The format has no way to write it.
     """
     lines = []
     for number, span in enumerate(doc.spans.get(spans_key, ()), start=1):
@@ -73,10 +72,10 @@ def write_brat(doc: Doc, path: Path, *, spans_key: str = "sc") -> None:
 
 
 def _parts(span: Span) -> list[tuple[int, int]]:
-    """RETURNS (list): First characters and ends. brat breaks a span at the end of a line."""
+    """RETURNS (list): Start and end of each part. brat breaks a span at the end of a line."""
     text, start = span.text, span.start_char
     if text[0] in "\r\n" or text[-1] in "\r\n":
-        # The line breaks belong to the span: without its ends it would be another one.
+        # These line breaks belong to the span. Without them the span would be shorter.
         return [(start, span.end_char)]
     breaks = [match.span() for match in LINE_BREAK.finditer(text)]
     starts = [0, *(end for _, end in breaks)]
@@ -105,12 +104,8 @@ def _read_annotations(path: Path, text: str, problems: Problems) -> Iterator[Ann
 
 
 def _start_sentences_at_lines(doc: Doc) -> None:
-    end = 0
-    starts = []
+    is_due = True
     for token in doc:
-        # Whitespace belongs to the line before it.
-        starts.append(not token.is_space and ("\n" in doc.text[end : token.idx] or not end))
-        if not token.is_space:
-            end = token.idx + len(token)
-    for token, is_start in zip(doc, starts, strict=True):
-        token.is_sent_start = is_start
+        # Whitespace belongs to the line before.
+        token.is_sent_start = is_due and not token.is_space
+        is_due = token.is_space and (is_due or "\n" in token.text)

@@ -1,4 +1,4 @@
-"""Columns as in CoNLL 2003, BLURB or WNUT 2017: a token a line with a tag, a blank line between sentences."""
+"""Read columns as in CoNLL 2003, BLURB or WNUT 2017: one token and its tag per line, blank lines between sentences."""
 
 from __future__ import annotations
 
@@ -19,26 +19,13 @@ SUFFIXES = (".conll", ".tsv", ".txt", ".iob", ".iob2", ".bio", ".train", ".dev",
 BORDER = "-DOCSTART-"
 
 
-class Columns(NamedTuple):
-    """Where a line has what.
-
-    token (int): The column of the token.
-    tag (int): That of the tag; negative from the end.
-    label (str): The label of tags that name none.
-    """
-
-    token: int
-    tag: int
-    label: str
-
-
 class Sentence(NamedTuple):
     """A sentence.
 
     words (list[str]): Its tokens.
-    tags (list[Tag]): Their tags.
-    lines (list[int]): Their lines.
-    opens_document (bool): Whether a document border is before it.
+    tags (list[Tag]): One tag per token.
+    lines (list[int]): One line number per token.
+    opens_document (bool): Whether a document border comes before it.
     """
 
     words: list[str]
@@ -61,30 +48,26 @@ def read_conll(
 ) -> Iterator[Doc]:
     """Read columns of tokens and tags.
 
-    path (Path): A file or folder. Columns are separated by tabs or, in lines without any, by other whitespace.
-    nlp (Language): Its vocabulary is that of the docs.
-    spans_key (str): Key of doc.spans to write the spans to.
-    problems (Problems): Counts the tags that can't follow the one before them.
-    token_column (int): The column of the token, from 0; negative from the end.
-    tag_column (int): The column of the tag, likewise.
-    scheme (str): iob1, iob2, iobes (or BILOU, which says the same), or auto: told from the tags of each file.
-    sentences_per_doc (int): How many sentences make a document in files without -DOCSTART- lines; 0 for all of a file.
-    label (str): The label of tags without one, where they are just B, I and O.
-    YIELDS (Doc): The documents, with sentence starts; tokens are joined by single spaces.
-    RAISES (ValueError): If a line has not the columns or tags, or the scheme is unknown.
+    path (Path): A file or folder. Columns are separated by tabs, or by other whitespace in lines without tabs.
+    nlp (Language): Its vocabulary becomes that of the docs.
+    spans_key (str): Key of doc.spans that receives the spans. Defaults to "sc".
+    problems (Problems): Counts tags that can't follow the tag before them.
+    token_column, tag_column, scheme, sentences_per_doc, label: See `make_conll_corpus`.
+    YIELDS (Doc): The documents, with sentence starts. Tokens are joined by single spaces.
+    RAISES (ValueError): If a column is missing, a tag is wrong, or the scheme is unknown.
     """
     if scheme not in SCHEMES:
         raise ValueError(Errors.B016.format(kind="scheme", name=scheme, known=", ".join(SCHEMES)))
-    columns = Columns(token_column, tag_column, label)
+    columns = (token_column, tag_column, label)
     for file in source_files(path, SUFFIXES):
         own_scheme = scheme
         if scheme == "auto":
-            own_scheme = recognise_scheme(sentence.tags for sentence in _sentences(file, columns))
-        for document in _documents(_sentences(file, columns), sentences_per_doc):
+            own_scheme = recognise_scheme(sentence.tags for sentence in _sentences(file, *columns))
+        for document in _documents(_sentences(file, *columns), sentences_per_doc):
             yield _make_doc(document, own_scheme, nlp, spans_key, file, problems)
 
 
-def _sentences(path: Path, columns: Columns) -> Iterator[Sentence]:
+def _sentences(path: Path, token_column: int, tag_column: int, label: str) -> Iterator[Sentence]:
     opens_document = False
     sentence = Sentence([], [], [], opens_document)
     for number, line in numbered_lines(path):
@@ -98,12 +81,12 @@ def _sentences(path: Path, columns: Columns) -> Iterator[Sentence]:
             continue
         fields = line.split("\t") if "\t" in line else line.split()
         try:
-            word, text = fields[columns.token], fields[columns.tag]
+            word, text = fields[token_column], fields[tag_column]
         except IndexError:
             word = text = ""
         if len(fields) < 2 or not word:
             raise wrong_format(path, number, f"{len(fields)} column(s) in {line!r}", "a token and a tag")
-        tag = parse_tag(text.strip(), columns.label)
+        tag = parse_tag(text.strip(), label)
         if tag is None:
             hint = "" if len(text) > 1 else ", or the option `label` for tags without one"
             raise wrong_format(path, number, f"the tag {text!r}", f"O, or a tag such as B-LABEL or I-LABEL{hint}")

@@ -1,4 +1,4 @@
-"""Documents as JSON with `sentences` and `ners`: as DyGIE, and older copies of GENIA and ACE, have them."""
+"""Read documents as JSON with `sentences` and `ners`, as in DyGIE and in older copies of GENIA and ACE."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ EXPECTED = '{"sentences": [[token, ...], ...], "ners" or "ner": [[[first, last, 
 def read_dygie(
     path: Path, nlp: Language, *, spans_key: str = "sc", problems: Problems, offsets: str = "auto"
 ) -> Iterator[Doc]:
-    """Read documents in JSON with `sentences`, and `ners` or `ner`, a list a sentence, the last token inclusive.
+    """Read JSON with `sentences`, and in `ners` or `ner` one list of entities per sentence, their last token inclusive.
 
     path (Path): A file or folder.
-    nlp (Language): Its vocabulary is that of the docs.
-    spans_key (str): Key of doc.spans to write the spans to.
-    problems (Problems): Counts what can't be taken over as it is.
-    offsets (str): Whether tokens are counted from the beginning of the "document" or of the "sentence", or "auto":
-        told for each document from what fits; where both do, `ner` (DyGIE) counts from the document's beginning.
-    YIELDS (Doc): The documents, with sentence starts; tokens are joined by single spaces.
-    RAISES (ValueError): If the file is not in the format, or `offsets` none of the three.
+    nlp (Language): Its vocabulary becomes that of the docs.
+    spans_key (str): Key of doc.spans that receives the spans. Defaults to "sc".
+    problems (Problems): Counts annotations that do not fit.
+    offsets: See `make_dygie_corpus`. If both ways fit a document, `ner` (DyGIE) counts from the start of the document,
+        and `ners` from the start of the sentence.
+    YIELDS (Doc): The documents, with sentence starts. Tokens are joined by single spaces.
+    RAISES (ValueError): If the file is not in the format or `offsets` is unknown.
     """
     if offsets not in OFFSETS:
         raise ValueError(Errors.B016.format(kind="offsets", name=offsets, known=", ".join(OFFSETS)))

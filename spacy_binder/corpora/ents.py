@@ -1,4 +1,4 @@
-"""DocBins with `doc.ents`, as flat components are trained with."""
+"""Read DocBins with `doc.ents`, the training data of flat components."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .spans import Annotation, set_spans_by_tokens
 
 
 def read_ents(path: Path, nlp: Language, *, spans_key: str = "sc", problems: Problems) -> Iterator[Doc]:
-    """Read DocBins and give their documents the entities as spans too; `doc.ents` stays as it is.
+    """Read DocBins and copy `doc.ents` to spans.
 
-    path (Path): A file or folder. A DocBin is unpacked as a whole, its documents one at a time.
-    nlp (Language): Its vocabulary is that of the docs.
-    spans_key (str): Key of doc.spans to write the entities to. Spans that are there already are kept.
-    problems (Problems): Counts entities that are there already.
+    path (Path): A file or folder. Each DocBin is held in memory.
+    nlp (Language): Its vocabulary becomes that of the docs.
+    spans_key (str): Key of doc.spans that receives the entities. Existing spans are kept. Defaults to "sc".
+    problems (Problems): Counts entities that are already in the group.
     YIELDS (Doc): The documents.
-    RAISES (ValueError): If a file is no DocBin.
+    RAISES (ValueError): If a file is not a DocBin.
     """
     for file in source_files(path, (".spacy",)):
         for doc in DocBin().from_disk(file).get_docs(nlp.vocab):

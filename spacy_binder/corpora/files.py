@@ -1,4 +1,4 @@
-"""The files of a corpus, their lines, and the objects of those in JSON."""
+"""Find the files of a corpus, and read their lines, JSON objects and XML elements."""
 
 from __future__ import annotations
 
@@ -9,24 +9,27 @@ from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
 import srsly
 
 from ..errors import Errors
 from .problems import wrong_format
 
-# Characters read at a time.
+# Characters to read at a time.
 CHUNK = 1 << 20
 BETWEEN_VALUES = re.compile(r"[\s,]*")
+# Attribute that xml_events adds to elements.
+LINE = "line"
 
 
 def source_files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
     """List the files to read.
 
-    path (Path): A file, which is taken whatever its name, or a folder.
-    suffixes (tuple[str, ...]): How names of files in a folder have to end.
-    RETURNS (list[Path]): The file, or those in the folder and its subfolders, by name, without hidden ones.
-    RAISES (ValueError): If there is none.
+    path (Path): A file with any name, or a folder.
+    suffixes (tuple[str, ...]): Possible endings of the names of files in a folder.
+    RETURNS (list[Path]): The file, or the files in the folder and its subfolders, sorted, without hidden ones.
+    RAISES (ValueError): If there is no file.
     """
     if path.is_file():
         return [path]
@@ -42,7 +45,7 @@ def source_files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
 
 
 def whole_text(path: Path) -> str:
-    """Read a file as it stands: line breaks and byte order mark count in offsets, and are kept.
+    """Read a file without changes. Line breaks and the byte order mark are kept, because offsets count them.
 
     path (Path): The file, in UTF-8.
     RETURNS (str): Its text.
@@ -60,10 +63,10 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Read a file line by line.
 
     path (Path): The file, in UTF-8.
-    YIELDS (tuple[int, str]): The number of a line, from 1, and the line without its break.
+    YIELDS (tuple[int, str]): Number of the line, from 1, and the line without its line break.
     RAISES (ValueError): If the file is not in UTF-8.
     """
-    # Decoded line by line: a file in text mode decodes ahead, and could not tell the line of an error.
+    # A file in text mode decodes ahead and does not know the line of an error.
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
@@ -74,10 +77,10 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Read the objects of a file one at a time, whether it has one a line or is an array of them.
+    """Read the objects of a JSON file one at a time.
 
-    path (Path): The file, in UTF-8.
-    YIELDS (tuple[int, dict]): The line that an object begins on, and the object.
+    path (Path): The file, in UTF-8. It has one object per line, or is an array of objects.
+    YIELDS (tuple[int, dict]): Line on which the object begins, and the object.
     RAISES (ValueError): If the file is neither.
     """
     with path.open("rb") as file:
@@ -94,13 +97,12 @@ def _line_values(path: Path) -> Iterator[tuple[int, Any]]:
             try:
                 yield number, srsly.json_loads(line)
             except ValueError as error:
-                raise wrong_format(
-                    path, number, f"no JSON ({error})", "an object a line, or an array of them"
-                ) from None
+                expected = "one object per line, or an array of objects"
+                raise wrong_format(path, number, f"no JSON ({error})", expected) from None
 
 
 def _array_values(path: Path) -> Iterator[tuple[int, Any]]:
-    # json.load would hold the whole file: this decodes a value as soon as its last character has been read.
+    # json.load needs the whole file in memory. This decodes a value as soon as its last character has been read.
     decoder = json.JSONDecoder()
     text, position, line, size = "", 0, 1, CHUNK
     with path.open(encoding="utf-8-sig") as file:
@@ -129,5 +131,26 @@ def _array_values(path: Path) -> Iterator[tuple[int, Any]]:
                     break
                 yield line, value
                 line += text.count("\n", begin, position)
-            # A value longer than what has been read: twice as much, so that it is not tried too often.
+            # The value is longer than the text read so far. Reading as much again limits the number of attempts.
             size = max(CHUNK, len(text) - position)
+
+
+def xml_events(path: Path, expected: str) -> Iterator[tuple[str, Element]]:
+    """Read XML in pieces. A DTD that the file names is not read.
+
+    path (Path): The file, in UTF-8.
+    expected (str): The format, for the error message.
+    YIELDS (tuple[str, Element]): "start" or "end", and the element. Its attribute LINE has the line of its start.
+    RAISES (ValueError): If the file is not XML.
+    """
+    parser = XMLPullParser(("start", "end"))
+    try:
+        for number, line in numbered_lines(path):
+            parser.feed(f"{line}\n")
+            for event, element in parser.read_events():  # type: ignore[misc]
+                if event == "start":
+                    element.set(LINE, str(number))  # type: ignore[union-attr]
+                yield event, element  # type: ignore[misc]
+        parser.close()
+    except ParseError as error:
+        raise wrong_format(path, max(error.position[0], 1), f"no XML ({error})", expected) from None

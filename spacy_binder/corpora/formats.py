@@ -1,6 +1,13 @@
-"""The formats by name: for `spacy binder convert`, and registered as readers for `spacy train`."""
+"""All formats by name, for `spacy binder convert`, and their registered readers, for `spacy train`.
 
-from __future__ import annotations
+setup.cfg registers each `make_..._corpus` as `spacy_binder.{name}.v1`. They share the arguments `path`, `spans_key`,
+`strict`, `max_length` and `augmenter`, which `SourceCorpus` describes. Their docstrings describe their own options.
+"""
+
+# Without postponed annotations: confection reads them at run time.
+from collections.abc import Callable
+from pathlib import Path
+from typing import Optional, Union
 
 from .ace import read_ace
 from .brat import read_brat
@@ -14,7 +21,10 @@ from .inline import read_inline
 from .jsonl import read_jsonl
 from .label_studio import read_label_studio
 from .litbank import read_litbank
-from .source import Reader, corpus_factory
+from .source import Reader, SourceCorpus
+
+PathT = Optional[Union[str, Path]]
+AugmenterT = Optional[Callable]
 
 FORMATS: dict[str, Reader] = {
     "ace2004": read_ace,
@@ -32,17 +42,212 @@ FORMATS: dict[str, Reader] = {
     "litbank": read_litbank,
 }
 
-# What setup.cfg registers as spacy_binder.{name}.v1.
-make_ace2004_corpus = corpus_factory("make_ace2004_corpus", read_ace)
-make_ace2005_corpus = corpus_factory("make_ace2005_corpus", read_ace)
-make_brat_corpus = corpus_factory("make_brat_corpus", read_brat)
-make_conll_corpus = corpus_factory("make_conll_corpus", read_conll)
-make_dygie_corpus = corpus_factory("make_dygie_corpus", read_dygie)
-make_ents_corpus = corpus_factory("make_ents_corpus", read_ents)
-make_genia_corpus = corpus_factory("make_genia_corpus", read_genia)
-make_genia_xml_corpus = corpus_factory("make_genia_xml_corpus", read_genia_xml)
-make_huggingface_corpus = corpus_factory("make_huggingface_corpus", read_huggingface)
-make_inline_corpus = corpus_factory("make_inline_corpus", read_inline)
-make_jsonl_corpus = corpus_factory("make_jsonl_corpus", read_jsonl)
-make_label_studio_corpus = corpus_factory("make_label_studio_corpus", read_label_studio)
-make_litbank_corpus = corpus_factory("make_litbank_corpus", read_litbank)
+
+def make_ace_corpus(
+    path: PathT,
+    *,
+    spans_key: str = "sc",
+    strict: bool = False,
+    max_length: int = 0,
+    augmenter: AugmenterT = None,
+    mention: str = "extent",
+    documents: Optional[Path] = None,
+    headlines: bool = False,
+) -> SourceCorpus:
+    """Train from ACE 2004 or ACE 2005.
+
+    mention (str): What a span covers: "extent", the whole phrase, or "head". Defaults to "extent".
+    documents (Optional[Path]): File with one document name per line, with or without folders. Only these documents
+        are read, in this order. Defaults to None, which means all.
+    headlines (bool): Whether headlines belong to the text. Defaults to False.
+    """
+    options = {"mention": mention, "documents": documents, "headlines": headlines}
+    return SourceCorpus(read_ace, path, spans_key, strict, max_length, augmenter, **options)
+
+
+make_ace2004_corpus = make_ace2005_corpus = make_ace_corpus
+
+
+def make_brat_corpus(
+    path: PathT,
+    *,
+    spans_key: str = "sc",
+    strict: bool = False,
+    max_length: int = 0,
+    augmenter: AugmenterT = None,
+    sentences: bool = False,
+) -> SourceCorpus:
+    """Train from brat's pairs of .txt and .ann files.
+
+    sentences (bool): Whether each line of the text is a sentence. Defaults to False: no sentence starts.
+    """
+    return SourceCorpus(read_brat, path, spans_key, strict, max_length, augmenter, sentences=sentences)
+
+
+def make_conll_corpus(
+    path: PathT,
+    *,
+    spans_key: str = "sc",
+    strict: bool = False,
+    max_length: int = 0,
+    augmenter: AugmenterT = None,
+    token_column: int = 0,
+    tag_column: int = -1,
+    scheme: str = "auto",
+    sentences_per_doc: int = 10,
+    label: str = "",
+) -> SourceCorpus:
+    """Train from columns with one token and its tag per line.
+
+    token_column (int): Column of the token. The first one is 0, the last one -1. Defaults to 0.
+    tag_column (int): Column of the tag. Defaults to -1.
+    scheme (str): "iob1", "iob2", "iobes" (also for BILOU), or "auto": found from the tags of each file. Defaults to
+        "auto".
+    sentences_per_doc (int): Sentences per document in files without -DOCSTART- lines. 0 makes one document per file.
+        Defaults to 10.
+    label (str): Label of tags that name none: plain B, I and O. Defaults to "".
+    """
+    options = {"token_column": token_column, "tag_column": tag_column, "scheme": scheme}
+    options |= {"sentences_per_doc": sentences_per_doc, "label": label}
+    return SourceCorpus(read_conll, path, spans_key, strict, max_length, augmenter, **options)
+
+
+def make_dygie_corpus(
+    path: PathT,
+    *,
+    spans_key: str = "sc",
+    strict: bool = False,
+    max_length: int = 0,
+    augmenter: AugmenterT = None,
+    offsets: str = "auto",
+) -> SourceCorpus:
+    """Train from JSON with `sentences`, and `ner` or `ners`.
+
+    offsets (str): Where token numbers start: at the "document", at the "sentence", or "auto": found for each document.
+        Defaults to "auto".
+    """
+    return SourceCorpus(read_dygie, path, spans_key, strict, max_length, augmenter, offsets=offsets)
+
+
+def make_ents_corpus(
+    path: PathT, *, spans_key: str = "sc", strict: bool = False, max_length: int = 0, augmenter: AugmenterT = None
+) -> SourceCorpus:
+    """Train from DocBins with `doc.ents`. No options of its own."""
+    return SourceCorpus(read_ents, path, spans_key, strict, max_length, augmenter)
+
+
+def make_genia_corpus(
+    path: PathT,
+    *,
+    spans_key: str = "sc",
+    strict: bool = False,
+    max_length: int = 0,
+    augmenter: AugmenterT = None,
+    join: bool = True,
+    names: Optional[Path] = None,
+) -> SourceCorpus:
+    """Train from GENIA as JSON, one sentence per line.
+
+    join (bool): Whether successive sentences with the same `doc_id` form one document. Defaults to True.
+    names (Optional[Path]): File with one `doc_id` per line. Only these are read, in the order of the source. Defaults
+        to None, which means all.
+    """
+    return SourceCorpus(read_genia, path, spans_key, strict, max_length, augmenter, join=join, names=names)
+
+
+def make_genia_xml_corpus(
+    path: PathT,
+    *,
+    spans_key: str = "sc",
+    strict: bool = False,
+    max_length: int = 0,
+    augmenter: AugmenterT = None,
+    all_types: bool = False,
+) -> SourceCorpus:
+    """Train from GENIA 3.02 as XML.
+
+    all_types (bool): Whether to keep the classes of GENIA's ontology. Defaults to False: the five types DNA, RNA,
+        protein, cell_line and cell_type.
+    """
+    return SourceCorpus(read_genia_xml, path, spans_key, strict, max_length, augmenter, all_types=all_types)
+
+
+def make_huggingface_corpus(
+    path: PathT,
+    *,
+    spans_key: str = "sc",
+    strict: bool = False,
+    max_length: int = 0,
+    augmenter: AugmenterT = None,
+    split: str = "",
+    token_column: str = "tokens",
+    tag_column: str = "ner_tags",
+    span_column: str = "",
+    scheme: str = "auto",
+    label: str = "",
+) -> SourceCorpus:
+    """Train from a dataset that `save_to_disk` of Hugging Face `datasets` wrote.
+
+    split (str): Which dataset of a folder with several, such as "train". Defaults to "".
+    token_column (str): Column of the tokens. Defaults to "tokens".
+    tag_column (str): Column with one tag per token: strings, or numbers that a ClassLabel names. Defaults to
+        "ner_tags".
+    span_column (str): Column of spans with `start`, `end` (exclusive) and `label`. They count tokens, or characters
+        in rows without tokens. Spans are preferred to tags. Defaults to "": `spans` or `entities`, if there is one.
+    scheme (str): "iob1", "iob2", "iobes" (also for BILOU), or "auto": found from all tags. Defaults to "auto".
+    label (str): Label of tags that name none: plain B, I and O. Defaults to "".
+    """
+    options = {"split": split, "token_column": token_column, "tag_column": tag_column}
+    options |= {"span_column": span_column, "scheme": scheme, "label": label}
+    return SourceCorpus(read_huggingface, path, spans_key, strict, max_length, augmenter, **options)
+
+
+def make_inline_corpus(
+    path: PathT, *, spans_key: str = "sc", strict: bool = False, max_length: int = 0, augmenter: AugmenterT = None
+) -> SourceCorpus:
+    """Train from inline markup. No options of its own."""
+    return SourceCorpus(read_inline, path, spans_key, strict, max_length, augmenter)
+
+
+def make_jsonl_corpus(
+    path: PathT, *, spans_key: str = "sc", strict: bool = False, max_length: int = 0, augmenter: AugmenterT = None
+) -> SourceCorpus:
+    """Train from JSON with a text and character offsets. No options of its own."""
+    return SourceCorpus(read_jsonl, path, spans_key, strict, max_length, augmenter)
+
+
+def make_label_studio_corpus(
+    path: PathT,
+    *,
+    spans_key: str = "sc",
+    strict: bool = False,
+    max_length: int = 0,
+    augmenter: AugmenterT = None,
+    text_name: str = "text",
+    label_name: str = "label",
+) -> SourceCorpus:
+    """Train from Label Studio's exports JSON and JSON-MIN.
+
+    text_name (str): Name of the text in the labelling interface, `value="$text"`. Defaults to "text".
+    label_name (str): Name of the labels there, `<Labels name="label">`. JSON-MIN has the spans under it. Defaults to
+        "label".
+    """
+    options = {"text_name": text_name, "label_name": label_name}
+    return SourceCorpus(read_label_studio, path, spans_key, strict, max_length, augmenter, **options)
+
+
+def make_litbank_corpus(
+    path: PathT,
+    *,
+    spans_key: str = "sc",
+    strict: bool = False,
+    max_length: int = 0,
+    augmenter: AugmenterT = None,
+    names: Optional[Path] = None,
+) -> SourceCorpus:
+    """Train from LitBank's `entities/tsv`.
+
+    names (Optional[Path]): File with one document name per line. Only these are read, in this order. Defaults to
+        None, which means all.
+    """
+    return SourceCorpus(read_litbank, path, spans_key, strict, max_length, augmenter, names=names)

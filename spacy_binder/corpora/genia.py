@@ -1,4 +1,4 @@
-"""GENIA as JSON: a sentence a line, with the tokens and mentions by token."""
+"""Read GENIA as JSON: one sentence per line, with tokens and mentions."""
 
 from __future__ import annotations
 
@@ -26,15 +26,14 @@ def read_genia(
     join: bool = True,
     names: Optional[Path] = None,
 ) -> Iterator[Doc]:
-    """Read sentences in JSON with `tokens`, `entity_mentions` (end exclusive) and, if they have one, `doc_id`.
+    """Read sentences as JSON with `tokens`, `entity_mentions` (end exclusive) and optionally `doc_id`.
 
     path (Path): A file or folder.
-    nlp (Language): Its vocabulary is that of the docs.
-    spans_key (str): Key of doc.spans to write the spans to.
-    problems (Problems): Counts what can't be taken over as it is.
-    join (bool): Whether successive sentences of one doc_id make a document; else each is one of its own.
-    names (Path): File with one doc_id a line: only these are read, in the order of the source.
-    YIELDS (Doc): The documents, with sentence starts; tokens are joined by single spaces.
+    nlp (Language): Its vocabulary becomes that of the docs.
+    spans_key (str): Key of doc.spans that receives the spans. Defaults to "sc".
+    problems (Problems): Counts annotations that do not fit.
+    join, names: See `make_genia_corpus`.
+    YIELDS (Doc): The documents, with sentence starts. Tokens are joined by single spaces.
     RAISES (ValueError): If the file is not in the format.
     """
     wanted = set(Path(names).read_text(encoding="utf8").split()) if names else None
@@ -57,7 +56,7 @@ def read_genia(
 
 
 def _document(item: tuple[int, tuple[int, dict[str, Any]]], join: bool) -> object:
-    """RETURNS (object): What is the same for the sentences of a document."""
+    """RETURNS (object): A key that the sentences of one document share."""
     index, (_, value) = item
     return value["doc_id"] if join and "doc_id" in value else index
 

@@ -1,23 +1,23 @@
-"""GENIA 3.02 in its own XML: sentences with nested `cons` elements."""
+"""Read GENIA 3.02 as XML: sentences with nested `cons` elements."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from xml.etree.ElementTree import Element, ParseError, XMLPullParser
+from xml.etree.ElementTree import Element
 
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from .files import numbered_lines, source_files
+from .files import LINE, source_files, xml_events
 from .problems import Problems, wrong_format
 from .spans import Annotation, set_spans_by_characters
 
-# The five types that the corpus is evaluated on; its ontology has 36 classes.
+# The five types of the usual evaluation. GENIA's ontology has 36 classes.
 FAMILIES = ("DNA", "RNA", "protein", "cell_line", "cell_type")
 CLASS = re.compile(r"G#([^\s()]+)")
-LINE = "line"
+EXPECTED = "GENIA's XML"
 
 
 def read_genia_xml(
@@ -26,14 +26,13 @@ def read_genia_xml(
     """Read the XML of GENIA 3.02.
 
     path (Path): A file or folder.
-    nlp (Language): Its tokenizer makes the tokens.
-    spans_key (str): Key of doc.spans to write the spans to.
-    problems (Problems): Counts coordinated entities, which have several types and no text of their own, those of other
-        types, and those that end inside a token.
-    all_types (bool): Keep the classes of the ontology as they are, instead of the five types DNA, RNA, protein,
-        cell_line and cell_type.
-    YIELDS (Doc): An article, title and abstract, with sentence starts.
-    RAISES (ValueError): If a file is no such XML.
+    nlp (Language): Makes the tokens with its tokenizer.
+    spans_key (str): Key of doc.spans that receives the spans. Defaults to "sc".
+    problems (Problems): Counts coordinated entities (several entities that share words), entities of other types, and
+        entities that begin or end inside a token.
+    all_types: See `make_genia_xml_corpus`.
+    YIELDS (Doc): The title and abstract of an article, with sentence starts.
+    RAISES (ValueError): If a file is not such XML.
     """
     for file in source_files(path, (".xml",)):
         n_articles = 0
@@ -41,31 +40,18 @@ def read_genia_xml(
             n_articles += 1
             yield _make_doc(article, number, nlp, spans_key, file, problems, all_types)
         if not n_articles:
-            raise wrong_format(file, 1, "no <article>", "GENIA's XML")
+            raise wrong_format(file, 1, "no <article>", EXPECTED)
 
 
 def _articles(path: Path) -> Iterator[tuple[int, Element]]:
-    """YIELDS (tuple[int, Element]): Articles as soon as they end; their elements know the line that they begin on."""
-    parser = XMLPullParser(("start", "end"))
+    """YIELDS (tuple[int, Element]): Line and element of each article. Only the current article is in memory."""
     root: Element | None = None
-    number = 0
-    try:
-        for number, line in numbered_lines(path):
-            parser.feed(f"{line}\n")
-            for event, element in parser.read_events():  # type: ignore[misc]
-                if not isinstance(element, Element):
-                    continue
-                if root is None:
-                    root = element
-                if event == "start":
-                    element.set(LINE, str(number))
-                elif element.tag == "article":
-                    yield int(element.get(LINE, 0)), element
-                    if root is not element:
-                        root.clear()
-        parser.close()
-    except ParseError as error:
-        raise wrong_format(path, max(error.position[0], 1), f"no XML ({error})", "GENIA's XML") from None
+    for event, element in xml_events(path, EXPECTED):
+        root = element if root is None else root
+        if event == "end" and element.tag == "article":
+            yield int(element.get(LINE, 0)), element
+            if root is not element:
+                root.clear()
 
 
 def _make_doc(
@@ -91,7 +77,7 @@ def _make_doc(
                     annotations.append(Annotation(start, end, label, int(element.get(LINE, 0))))
             gap = " "
     if not n_sections:
-        raise wrong_format(path, number, "an <article> without <title> and <abstract>", "GENIA's XML")
+        raise wrong_format(path, number, "an <article> without <title> and <abstract>", EXPECTED)
     doc = nlp.make_doc(text)
     for token in doc:
         token.is_sent_start = token.idx in sentence_starts
@@ -100,7 +86,7 @@ def _make_doc(
 
 
 def _read(element: Element, text: str) -> tuple[str, list[tuple[Element, int, int]]]:
-    """Append an element's text, runs of whitespace as one space; RETURNS it, and each `cons` with its borders."""
+    """RETURNS (tuple): The text plus that of the element, whitespace collapsed, and each `cons` with start and end."""
     found = []
     text = _append(text, element.text)
     for child in element:
@@ -119,6 +105,7 @@ def _read(element: Element, text: str) -> tuple[str, list[tuple[Element, int, in
 
 
 def _append(text: str, more: str | None) -> str:
+    """RETURNS (str): The text plus more text, with single spaces."""
     words = " ".join((more or "").split())
     if not more:
         return text
@@ -128,11 +115,11 @@ def _append(text: str, more: str | None) -> str:
 
 
 def _label(element: Element, text: str, path: Path, problems: Problems, all_types: bool) -> str:
-    """RETURNS (str): The label of an element, or nothing."""
+    """RETURNS (str): The label of an element, or "" for none."""
     sem = element.get("sem", "")
     line = int(element.get(LINE, 0))
     if not sem:
-        # A part of a coordinated one.
+        # A part of a coordinated entity.
         return ""
     names = CLASS.findall(sem)
     labels = names if all_types else [label for label in map(_family, names) if label]
@@ -146,5 +133,5 @@ def _label(element: Element, text: str, path: Path, problems: Problems, all_type
 
 
 def _family(name: str) -> str:
-    """RETURNS (str): The one of the five types that a class of the ontology belongs to, or nothing."""
+    """RETURNS (str): The type, one of five, of a class of the ontology, or "" for none."""
     return next((family for family in FAMILIES if name == family or name.startswith(f"{family}_")), "")

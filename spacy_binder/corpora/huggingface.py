@@ -1,4 +1,4 @@
-"""Datasets of Hugging Face `datasets` on disk: folders of arrow files, as `save_to_disk` writes them."""
+"""Read datasets that `save_to_disk` of Hugging Face `datasets` wrote: folders of arrow files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .tags import SCHEMES, Tag, parse_tag, recognise_scheme, spans_of_tags
 
 SPAN_COLUMNS = ("spans", "entities")
 PARTS = ("start", "end", "label")
-# Rows read at a time, as many as `datasets` writes.
+# Rows to read at a time. `datasets` writes as many at a time.
 BATCH = 1000
 
 
@@ -34,22 +34,16 @@ def read_huggingface(
     scheme: str = "auto",
     label: str = "",
 ) -> Iterator[Doc]:
-    """Read rows with tokens and tags, with tokens and spans, or with `text` and spans. A row is a document.
+    """Read rows with tokens and tags, with tokens and spans, or with `text` and spans. Each row is a document.
 
-    path (Path): The folder of a dataset or, with `split`, of several.
-    nlp (Language): Its tokenizer makes the tokens where the rows have `text` alone.
-    spans_key (str): Key of doc.spans to write the spans to.
-    problems (Problems): Counts what can't be taken over as it is. A row counts as a line, from 1.
-    split (str): Which dataset of a folder that holds several, such as "train".
-    token_column (str): The column of the tokens.
-    tag_column (str): That of a tag a token: strings, or numbers that a ClassLabel names.
-    span_column (str): That of spans with `start`, `end` and `label`, counted in tokens, or in characters where there
-        are none, end exclusive. If empty, it is `spans` or `entities`, where there is one. Goes before tags.
-    scheme (str): iob1, iob2, iobes (or BILOU, which says the same), or auto: told from all tags.
-    label (str): The label of tags without one, where they are just B, I and O.
-    YIELDS (Doc): The documents, without sentence starts; tokens are joined by single spaces.
-    RAISES (ImportError): If `datasets` isn't installed.
-    RAISES (ValueError): If there is no such dataset, or its columns are others.
+    path (Path): The folder of a dataset. With `split`, the folder of several datasets.
+    nlp (Language): Makes the tokens with its tokenizer for rows without tokens.
+    spans_key (str): Key of doc.spans that receives the spans. Defaults to "sc".
+    problems (Problems): Counts annotations that do not fit. Rows count as lines, from 1.
+    split, token_column, tag_column, span_column, scheme, label: See `make_huggingface_corpus`.
+    YIELDS (Doc): The documents, without sentence starts. Tokens are joined by single spaces.
+    RAISES (ImportError): If `datasets` is not installed.
+    RAISES (ValueError): If there is no such dataset or a column is missing.
     """
     if scheme not in SCHEMES:
         raise ValueError(Errors.B016.format(kind="scheme", name=scheme, known=", ".join(SCHEMES)))
@@ -77,7 +71,7 @@ def read_huggingface(
             words = _words(path, number, row[token_column])
             tags = _tags(path, number, row[tag_column], names, label)
             if len(words) != len(tags):
-                raise wrong_format(path, number, f"{len(words)} tokens and {len(tags)} tags", "a tag a token")
+                raise wrong_format(path, number, f"{len(words)} tokens and {len(tags)} tags", "one tag per token")
             doc = Doc(nlp.vocab, words=words)
             found, mended = spans_of_tags(tags, [number] * len(tags), 0, scheme)
             for kind, span in mended:
@@ -102,7 +96,7 @@ def _load(path: Path, split: str) -> Any:
         raise ValueError(Errors.B046.format(path=path))
     if find_spec("datasets") is None:
         raise ImportError(Errors.B045)
-    # Imported here: it takes longer than all the rest, and is there only if asked for.
+    # An optional extra, and slow to import.
     from datasets import load_from_disk  # type: ignore[import-not-found]
 
     return load_from_disk(str(path))
@@ -136,7 +130,7 @@ def _tags(path: Path, number: int, value: Any, names: Sequence[str] | None, labe
 
 
 def _span_names(feature: Any) -> Sequence[str] | None:
-    """RETURNS (Sequence[str]): The labels that a ClassLabel names. A list of dicts may be kept as a dict of lists."""
+    """RETURNS (Optional[Sequence[str]]): The names of a ClassLabel, in a list of dicts or a dict of lists."""
     inner = getattr(feature, "feature", feature)
     found = inner.get("label") if isinstance(inner, dict) else None
     return getattr(getattr(found, "feature", found), "names", None)

@@ -1,4 +1,4 @@
-"""Inline nested markup: `[ORG University of [GPE Vermont]]`, one sentence a line."""
+"""Read nested inline markup: `[ORG University of [GPE Vermont]]`, one sentence per line."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ OPENING = re.compile(r"\[([^\s\[\]]+) ")
 
 
 def parse_line(line: str) -> tuple[str, list[tuple[int, int, str]]]:
-    """Take the markup out of a line.
+    """Split a line into text and spans.
 
     line (str): Text with spans as `[LABEL text]`, which may nest.
-    RETURNS (tuple): The plain text, and first character, end and label of each span, by start, outer first.
-    RAISES (ValueError): If brackets don't match, or an opening one has no label; the message says what and where.
+    RETURNS (tuple): The plain text, and start, end and label of each span, sorted by start, outer spans first.
+    RAISES (ValueError): If brackets don't match, or a span has no label or no text.
     """
     text = ""
     stack: list[tuple[int, str]] = []
@@ -53,11 +53,11 @@ def parse_line(line: str) -> tuple[str, list[tuple[int, int, str]]]:
 def read_inline(path: Path, nlp: Language, *, spans_key: str = "sc", problems: Problems) -> Iterator[Doc]:
     """Read inline markup.
 
-    path (Path): A file, which is a document, or a folder. A line is a sentence, a blank line ends a paragraph, a line
-        that begins with # is none of the text.
-    nlp (Language): Its tokenizer makes the tokens.
-    spans_key (str): Key of doc.spans to write the spans to.
-    problems (Problems): Takes the spans whose borders are not those of tokens.
+    path (Path): A file or folder. Each file is a document, and each line a sentence. A blank line ends a paragraph. A
+        line that begins with # is a comment.
+    nlp (Language): Makes the tokens with its tokenizer.
+    spans_key (str): Key of doc.spans that receives the spans. Defaults to "sc".
+    problems (Problems): Counts spans with borders inside tokens.
     YIELDS (Doc): The documents, with sentence starts.
     RAISES (ValueError): If the markup is wrong.
     """

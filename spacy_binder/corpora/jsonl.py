@@ -1,4 +1,4 @@
-"""JSON with a text and character offsets: as Prodigy and doccano export it, and spaCy's examples are written."""
+"""Read JSON with a text and character offsets, as from Prodigy, doccano and spaCy's examples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .files import json_objects, source_files
 from .problems import Problems, wrong_format
 from .spans import Annotation, set_spans_by_characters
 
-# Where exports keep their spans, and what they call the parts of one.
+# Names that exports use for the spans, and for the parts of a span.
 SPAN_KEYS = ("spans", "entities", "label", "labels")
 PART_KEYS = (("start", "end", "label"), ("start_offset", "end_offset", "label"))
 EXPECTED = (
@@ -23,19 +23,19 @@ EXPECTED = (
 
 
 def read_jsonl(path: Path, nlp: Language, *, spans_key: str = "sc", problems: Problems) -> Iterator[Doc]:
-    """Read JSON objects with `text` and spans, one a line or in an array.
+    """Read JSON objects with `text` and spans, one per line or in an array.
 
     path (Path): A file or folder.
-    nlp (Language): Its tokenizer makes the tokens, except where an object has `tokens` (Prodigy).
-    spans_key (str): Key of doc.spans to write the spans to.
-    problems (Problems): Counts spans that can't be taken over, and documents whose `answer` is not "accept".
+    nlp (Language): Makes the tokens with its tokenizer for objects without `tokens` (Prodigy).
+    spans_key (str): Key of doc.spans that receives the spans. Defaults to "sc".
+    problems (Problems): Counts spans that do not fit, and documents with an `answer` other than "accept".
     YIELDS (Doc): The documents.
     RAISES (ValueError): If the file is not in the format.
     """
     for file in source_files(path, (".jsonl", ".json")):
         for number, value in json_objects(file):
             text = value.get("text")
-            # A `label` that is a string is about the whole text.
+            # A `label` that is a string describes the whole text.
             spans = next((value[key] for key in SPAN_KEYS if isinstance(value.get(key), list)), [])
             annotations = [_annotation(span, number) for span in spans]
             if not isinstance(text, str) or None in annotations:
@@ -50,7 +50,7 @@ def read_jsonl(path: Path, nlp: Language, *, spans_key: str = "sc", problems: Pr
 
 
 def _annotation(span: Any, line: int) -> Annotation | None:
-    """RETURNS (Annotation): What a span says, or None if it is none."""
+    """RETURNS (Optional[Annotation]): The annotation, or None if the value is not a span."""
     if isinstance(span, dict):
         span = next(([span[key] for key in keys] for keys in PART_KEYS if all(key in span for key in keys)), None)
     is_right = isinstance(span, list) and len(span) == 3 and all(isinstance(part, int) for part in span[:2])

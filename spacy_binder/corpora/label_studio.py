@@ -1,4 +1,4 @@
-"""Label Studio's exports JSON and JSON-MIN."""
+"""Read Label Studio's exports JSON and JSON-MIN."""
 
 from __future__ import annotations
 
@@ -25,16 +25,15 @@ def read_label_studio(
     text_name: str = "text",
     label_name: str = "label",
 ) -> Iterator[Doc]:
-    """Read the tasks of an export, of which only the current one is held.
+    """Read the tasks of an export one at a time.
 
     path (Path): A file or folder.
-    nlp (Language): Its tokenizer makes the tokens.
-    spans_key (str): Key of doc.spans to write the spans to.
-    problems (Problems): Counts what can't be taken over, and tasks without or with several annotations.
-    text_name (str): The name of the text in the labelling interface, `value="$text"`.
-    label_name (str): That of its labels, `<Labels name="label">`: JSON-MIN has the spans under it.
-    YIELDS (Doc): The documents. Tasks that were skipped or not annotated are left out; of several annotations of a task
-        the first one is read.
+    nlp (Language): Makes the tokens with its tokenizer.
+    spans_key (str): Key of doc.spans that receives the spans. Defaults to "sc".
+    problems (Problems): Counts annotations that do not fit, and tasks with no annotation or several.
+    text_name, label_name: See `make_label_studio_corpus`.
+    YIELDS (Doc): The documents. Skipped tasks and tasks without annotations are left out. Of several annotations of a
+        task, the first is read.
     RAISES (ValueError): If the file is not in the format.
     """
     for file in source_files(path, (".json", ".jsonl")):
@@ -44,7 +43,8 @@ def read_label_studio(
             text = data.get(text_name) if isinstance(data, dict) else None
             if not isinstance(text, str):
                 raise wrong_format(file, number, f"a task with {', '.join(task) or 'nothing'}", EXPECTED)
-            values = _min_values(task, label_name) if is_min else _values(task, text, file, number, problems)
+            # JSON-MIN lacks the key if the annotator found nothing.
+            values = task.get(label_name, []) if is_min else _values(task, text, file, number, problems)
             if values is None:
                 problems.add("not annotated", file, number, text, intended=True)
                 continue
@@ -58,27 +58,22 @@ def read_label_studio(
             yield doc
 
 
-def _min_values(task: dict[str, Any], label_name: str) -> list[dict[str, Any]] | None:
-    """JSON-MIN leaves the key out where an annotator found nothing."""
-    return task.get(label_name, [])
-
-
 def _values(task: dict[str, Any], text: str, path: Path, line: int, problems: Problems) -> list[dict[str, Any]] | None:
     annotations = [item for item in task["annotations"] if not item.get("was_cancelled")]
     if not annotations:
         return None
     if len(annotations) > 1:
         problems.add("second annotation", path, line, text)
-    # Relations and choices about the whole text are results too.
+    # Relations, and choices about the whole text, are results without spans.
     return [result["value"] for result in annotations[0].get("result", []) if "start" in result.get("value", {})]
 
 
 def _annotations(value: dict[str, Any], text: str, path: Path, line: int, problems: Problems) -> Iterator[Annotation]:
-    """YIELDS (Annotation): One for each label of a span."""
+    """YIELDS (Annotation): One annotation per label of a span."""
     start, end = int(value["start"]), int(value["end"])
     quoted = value.get("text")
     if isinstance(quoted, str) and text[start:end] != quoted:
-        # Browsers count characters beyond the Basic Multilingual Plane, such as emoji, twice.
+        # Browsers count some characters, such as emoji, as two: their offsets are in UTF-16.
         units = text.encode("utf-16-le", "surrogatepass")
         decoded = units[2 * start : 2 * end].decode("utf-16-le", "replace")
         if decoded != quoted:

@@ -1,8 +1,9 @@
-"""LitBank: a token and four columns of BIO tags a line, one column a nesting layer."""
+"""Read LitBank: one token and four columns of BIO tags per line, one column per nesting layer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Optional
 
@@ -12,6 +13,7 @@ from spacy.tokens import Doc
 from .files import numbered_lines, source_files
 from .problems import Problems, wrong_format
 from .spans import Annotation, set_spans_by_tokens
+from .tags import Tag, parse_tag, spans_of_tags
 
 N_LAYERS = 4
 
@@ -21,13 +23,13 @@ def read_litbank(
 ) -> Iterator[Doc]:
     """Read LitBank's `entities/tsv`.
 
-    path (Path): A file, which is a document, or a folder. A blank line ends a sentence.
-    nlp (Language): Its vocabulary is that of the docs.
-    spans_key (str): Key of doc.spans to write the entities to; those in several layers are kept once.
-    problems (Problems): Counts the entities that are in several layers.
-    names (Path): File with one document name a line: only these are read, in this order.
-    YIELDS (Doc): The documents, with sentence starts; tokens are joined by single spaces.
-    RAISES (ValueError): If a line has not the columns or tags of the format.
+    path (Path): A file or folder. Each file is a document. A blank line ends a sentence.
+    nlp (Language): Its vocabulary becomes that of the docs.
+    spans_key (str): Key of doc.spans that receives the entities. Defaults to "sc".
+    problems (Problems): Counts entities that are in several layers. They are kept once.
+    names: See `make_litbank_corpus`.
+    YIELDS (Doc): The documents, with sentence starts. Tokens are joined by single spaces.
+    RAISES (ValueError): If a column is missing or a tag is wrong.
     """
     if names is None:
         files = source_files(path, (".tsv",))
@@ -41,41 +43,33 @@ def _read_file(path: Path, nlp: Language, spans_key: str, problems: Problems) ->
     words: list[str] = []
     sent_starts: list[bool | int | None] = []
     annotations: list[Annotation] = []
-    open_spans: list[tuple[int, str, int] | None] = [None] * N_LAYERS
-    at_start = True
-
-    def close(layers: range | list[int]) -> None:
-        for layer in layers:
-            span = open_spans[layer]
-            if span is not None:
-                start, label, line = span
-                annotations.append(Annotation(start, len(words), label, line))
-                open_spans[layer] = None
-
-    for number, line in numbered_lines(path):
-        columns = line.strip("\n\t ").split("\t")
+    # Of the current sentence: one list of tags per layer, and one line number per token.
+    layers: list[list[Tag]] = [[] for _ in range(N_LAYERS)]
+    lines: list[int] = []
+    # A blank line ends the last sentence.
+    for number, line in chain(numbered_lines(path), [(0, "")]):
+        columns = line.strip("\t ").split("\t")
         if columns == [""]:
-            close(range(N_LAYERS))
-            at_start = True
+            for layer, tags in enumerate(layers, start=1):
+                spans, wrong = spans_of_tags(tags, lines, len(words) - len(lines), "iob2")
+                for _, span in wrong:
+                    problem = f"the tag 'I-{span.label}' in layer {layer}"
+                    raise wrong_format(path, span.line, problem, f"B-{span.label} before it")
+                annotations += spans
+                tags.clear()
+            lines.clear()
             continue
-        if len(columns) < N_LAYERS + 1:
+        if len(columns) <= N_LAYERS:
             expected = f"a token and {N_LAYERS} tags, separated by tabs"
             raise wrong_format(path, number, f"{len(columns)} column(s)", expected)
-        for layer, tag in enumerate(columns[1 : N_LAYERS + 1]):
-            prefix, _, label = tag.partition("-")
-            if tag != "O" and (prefix not in ("B", "I") or not label):
-                raise wrong_format(path, number, f"the tag {tag!r}", "O, B-LABEL or I-LABEL")
-            current = open_spans[layer]
-            if prefix == "I" and (current is None or current[1] != label):
-                raise wrong_format(path, number, f"the tag {tag!r} in layer {layer + 1}", f"B-{label} before it")
-            if prefix != "I":
-                close([layer])
-            if prefix == "B":
-                open_spans[layer] = (len(words), label, number)
+        for tags, text in zip(layers, columns[1:], strict=False):
+            tag = parse_tag(text) if text[:2] in ("B-", "I-", "O") else None
+            if tag is None:
+                raise wrong_format(path, number, f"the tag {text!r}", "O, B-LABEL or I-LABEL")
+            tags.append(tag)
         words.append(columns[0])
-        sent_starts.append(at_start)
-        at_start = False
-    close(range(N_LAYERS))
+        sent_starts.append(not lines)
+        lines.append(number)
     doc = Doc(nlp.vocab, words=words, sent_starts=sent_starts)
     set_spans_by_tokens(doc, annotations, spans_key=spans_key, path=path, problems=problems)
     return doc

@@ -1,4 +1,4 @@
-"""What a reader can't take over as it is: counted by kind, the first few kept, and reported."""
+"""Count and report the annotations that a reader leaves out or changes."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from typing import NamedTuple
 
 from ..errors import Errors, Warnings
 
-# Kind of problem -> what is said of the annotated text.
+# Kind of problem -> sentence about the annotated text.
 KINDS = {
     "misaligned": "begins or ends inside a token, and is left out",
-    "empty": "holds no text, and is left out",
+    "empty": "has no text, and is left out",
     "inverted": "ends before it begins, and is left out",
     "out of range": "lies outside the document, and is left out",
     "no label": "has no label, and is left out",
-    "duplicate": "is annotated twice with one label, and kept once",
+    "duplicate": "is annotated twice with the same label, and is kept once",
     "discontinuous": "has several parts, and is left out",
-    "other text": "is not the text that the annotation quotes, and is left out",
+    "other text": "is not the text at this place, and is left out",
     "tag order": "has a tag that can't follow the one before it, and is read as the beginning of a span",
     "unclosed": "has no tag that ends it, and is read as ending here",
     "coordinated": "is a coordination of several entities, and is left out",
-    "other type": "has a type that is none of the corpus' own, and is left out",
+    "other type": "has a type that is not read, and is left out",
     "not accepted": "was not accepted by its annotator, and is left out",
     "not annotated": "has not been annotated, and is left out",
-    "outside the text": "lies in a header, headline or other part that is no text, and is left out",
-    "second annotation": "has more than one annotation, of which the first is read",
+    "outside the text": "lies in a header, a headline or another part outside the text, and is left out",
+    "second annotation": "has more than one annotation, and only the first is read",
 }
 
-HEADER = ("Not taken over as it is", "Number", "Each of them", "The first ones")
+HEADER = ("Problem", "Number", "Each annotation", "Examples")
 
 
 class Problem(NamedTuple):
-    """One annotation, where it is and what it says.
+    """An annotation that does not fit.
 
     kind (str): One of KINDS.
     path (Path): The file.
-    line (int): Its line, or 0 where a format has none.
-    text (str): The annotated text, or what stands for it.
+    line (int): The line, or 0 for formats without lines.
+    text (str): The annotated text.
     """
 
     kind: str
@@ -53,13 +53,13 @@ class Problem(NamedTuple):
 
 
 class Problems:
-    """Annotations that were left out or mended while reading, so that none is lost in silence."""
+    """The annotations that were left out or changed while reading. None is lost without a report."""
 
     def __init__(self, *, strict: bool = False, keep: int = 3) -> None:
-        """Start with none.
+        """Start without problems.
 
-        strict (bool): Make the first one an error.
-        keep (int): How many of each kind to keep for the report.
+        strict (bool): Whether the first problem is an error. Defaults to False.
+        keep (int): How many of each kind to keep for the report. Defaults to 3.
         """
         self.strict = strict
         self.keep = keep
@@ -71,10 +71,10 @@ class Problems:
 
         kind (str): One of KINDS.
         path (Path): The file.
-        line (int): Its line, or 0 where a format has none.
-        text (str): The annotated text; only its beginning is kept.
-        intended (bool): Whether the format says itself that it is to be left out: no error even if strict.
-        RAISES (ValueError): If strict.
+        line (int): The line, or 0 for formats without lines.
+        text (str): The annotated text. Only its beginning is kept.
+        intended (bool): Whether the source itself excludes it, which is never an error. Defaults to False.
+        RAISES (ValueError): If `strict` is set and the problem is not intended.
         """
         text = text if len(text) <= 60 else f"{text[:57]}..."
         problem = Problem(kind, path, line, text)
@@ -92,7 +92,7 @@ class Problems:
         ]
 
     def warn(self, path: Path) -> None:
-        """Warn once of all there were, if any.
+        """Give one warning about all problems, if there are any.
 
         path (Path): The file or folder that was read.
         """
@@ -104,12 +104,12 @@ class Problems:
 
 
 def wrong_format(path: Path, line: int, problem: str, expected: str) -> ValueError:
-    """An error for a file that isn't in the format; to be raised.
+    """Make the error for a file that is not in the format.
 
     path (Path): The file.
-    line (int): Its line.
-    problem (str): What is there.
-    expected (str): What should be.
-    RETURNS (ValueError): The error.
+    line (int): The line.
+    problem (str): What the line contains.
+    expected (str): What it should contain.
+    RETURNS (ValueError): The error, for the caller to raise.
     """
     return ValueError(Errors.B013.format(path=path, line=line, problem=problem, expected=expected))

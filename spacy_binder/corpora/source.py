@@ -1,114 +1,74 @@
-"""Training straight from source files: what the registered readers of all formats share."""
+"""Train directly from source files: the corpus that the registered readers of all formats return."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any
 
 from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Corpus, Example
-from spacy.training.augment import dont_augment
 
 from .problems import Problems
 
-# (path, nlp, *, spans_key, problems, and options of its own with defaults): the documents, one at a time.
+# Called with (path, nlp, *, spans_key, problems) and the format's own options. Yields one Doc at a time.
 Reader = Callable[..., Iterator[Doc]]
 
 
-class SourceCorpus:
-    """Examples from files of any format: `spacy.Corpus` without the DocBin."""
+class SourceCorpus(Corpus):
+    """A `spacy.Corpus` that reads source files instead of DocBins."""
 
     def __init__(
         self,
         read: Reader,
-        path: Path,
-        *,
+        path: str | Path | None,
         spans_key: str = "sc",
         strict: bool = False,
         max_length: int = 0,
-        augmenter: Optional[Callable] = None,
+        augmenter: Callable | None = None,
         **options: Any,
     ) -> None:
-        """Read nothing yet.
+        """Store the settings. No file is read yet.
 
-        read (Reader): The format's reader.
-        path (Path): A file or folder.
-        spans_key (str): Key of doc.spans to write the spans to.
-        strict (bool): Make the first annotation that can't be taken over as it is an error.
-        max_length (int): Documents of more tokens are split into sentences; 0 for no limit.
-        augmenter (Callable): Makes examples from an example, like that of `spacy.Corpus.v1`.
-        **options: The reader's own options.
+        read (Reader): Reader of the format.
+        path (Union[str, Path]): File or folder.
+        spans_key (str): Key of doc.spans that receives the spans. Defaults to "sc".
+        strict (bool): Whether the first annotation that does not fit is an error. Defaults to False.
+        max_length (int): Maximum number of tokens per document. Longer documents are split into sentences. Defaults
+            to 0, which means no limit.
+        augmenter (Optional[Callable]): Makes examples from an example, as for `spacy.Corpus.v1`. Defaults to None.
+        **options: Own options of the reader.
+        RAISES (ValueError): If the path is None.
         """
+        if path is None:
+            raise ValueError(SpacyErrors.E913)
+        super().__init__(path, max_length=max_length, augmenter=augmenter)
         self.read = read
-        self.path = path
         self.spans_key = spans_key
         self.strict = strict
-        self.augmenter = augmenter or dont_augment
         self.options = options
-        self._examples = Corpus(path, max_length=max_length)
-        self._reported = False
+        self._has_warned = False
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
-        """Read the files anew.
+        """Read the files again from the start. The first complete pass ends with a warning about the problems.
 
         nlp (Language): The pipeline.
-        YIELDS (Example): The examples, one document at a time. After the last one of the first pass a warning tells
-            what could not be taken over.
+        YIELDS (Example): The examples.
         """
         problems = Problems(strict=self.strict)
         docs = self.read(self.path, nlp, spans_key=self.spans_key, problems=problems, **self.options)
-        for example in self._examples.make_examples(nlp, docs):
+        for example in self.make_examples(nlp, docs):
             yield from self.augmenter(nlp, example)
-        if not self._reported:
-            self._reported = True
+        if not self._has_warned:
+            self._has_warned = True
             problems.warn(self.path)
 
 
-def reader_options(read: Reader) -> dict[str, inspect.Parameter]:
-    """RETURNS (dict): The options that a reader has beside `spans_key` and `problems`, by name."""
-    parameters = inspect.signature(read, eval_str=True).parameters.values()
+def reader_options(read: Reader) -> dict[str, Any]:
+    """RETURNS (dict[str, Any]): Name and default of each option that only this reader has."""
+    parameters = inspect.signature(read).parameters.values()
     shared = ("spans_key", "problems")
-    return {p.name: p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY and p.name not in shared}
-
-
-def corpus_factory(name: str, read: Reader) -> Callable[..., SourceCorpus]:
-    """Make the function that a config names with `@readers`.
-
-    name (str): Its name in the module that it is registered from.
-    read (Reader): The format's reader. Its options become those of the function.
-    RETURNS (Callable): Takes a path and options, returns what `spacy train` reads examples from.
-    """
-
-    # Annotations are objects here, though the module postpones them: confection reads the signature set below.
-    def make_corpus(path, spans_key="sc", strict=False, max_length=0, augmenter=None, **options):
-        if path is None:
-            raise ValueError(SpacyErrors.E913)
-        return SourceCorpus(
-            read,
-            Path(path),
-            spans_key=spans_key,
-            strict=strict,
-            max_length=max_length,
-            augmenter=augmenter,
-            **options,
-        )
-
-    def parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
-        return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
-
-    shared = [
-        inspect.Parameter("path", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Optional[Union[str, Path]]),
-        parameter("spans_key", str, "sc"),
-        parameter("strict", bool, False),
-        parameter("max_length", int, 0),
-        parameter("augmenter", Optional[Callable], None),
-    ]
-    make_corpus.__signature__ = inspect.Signature([*shared, *reader_options(read).values()])  # type: ignore
-    make_corpus.__name__ = make_corpus.__qualname__ = name
-    make_corpus.__module__ = f"{__package__}.formats"
-    make_corpus.__doc__ = read.__doc__
-    return make_corpus
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in shared}

@@ -1,4 +1,4 @@
-"""From annotations, by characters or by tokens, to a span group of a doc."""
+"""Make a span group of a doc from annotations by characters or by tokens."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .problems import Problems
 
 
 class Annotation(NamedTuple):
-    """A labelled stretch of a document.
+    """A labelled part of a document.
 
     start (int): First character or token.
-    end (int): The one after the last.
-    label (str): Its label.
-    line (int): The line of the file that says so, or 0 where a format has none.
+    end (int): End, exclusive.
+    label (str): The label.
+    line (int): Its line in the file, or 0 for formats without lines.
     """
 
     start: int
@@ -29,16 +29,16 @@ class Annotation(NamedTuple):
 def set_spans_by_characters(
     doc: Doc, annotations: Iterable[Annotation], *, spans_key: str, path: Path, problems: Problems
 ) -> None:
-    """Make a span group of annotations given by characters.
+    """Add a span group to a doc, from annotations by characters.
 
-    doc (Doc): The doc. Gets the group, empty if there are no annotations.
+    doc (Doc): The doc. Without annotations its group is empty.
     annotations (Iterable[Annotation]): Offsets into doc.text, end exclusive.
     spans_key (str): Key of doc.spans.
-    path (Path): The file that the annotations are from.
-    problems (Problems): Takes the annotations that have no place in the group.
-    RAISES (ValueError): If there is a problem, and problems are strict.
+    path (Path): The file of the annotations.
+    problems (Problems): Counts the annotations that do not fit.
+    RAISES (ValueError): If there is a problem and `problems` is strict.
     """
-    # Made anew from the tokens each time that it is asked for.
+    # spaCy computes doc.text at each access.
     whole = doc.text
     spans = []
     for annotation in annotations:
@@ -55,14 +55,14 @@ def set_spans_by_characters(
 def set_spans_by_tokens(
     doc: Doc, annotations: Iterable[Annotation], *, spans_key: str, path: Path, problems: Problems
 ) -> None:
-    """Make a span group of annotations given by tokens.
+    """Add a span group to a doc, from annotations by tokens.
 
-    doc (Doc): The doc. Gets the group, empty if there are no annotations.
+    doc (Doc): The doc. Without annotations its group is empty.
     annotations (Iterable[Annotation]): Offsets into the doc's tokens, end exclusive.
     spans_key (str): Key of doc.spans.
-    path (Path): The file that the annotations are from.
-    problems (Problems): Takes the annotations that have no place in the group.
-    RAISES (ValueError): If there is a problem, and problems are strict.
+    path (Path): The file of the annotations.
+    problems (Problems): Counts the annotations that do not fit.
+    RAISES (ValueError): If there is a problem and `problems` is strict.
     """
     spans = []
     for annotation in annotations:

@@ -1,4 +1,4 @@
-"""From one tag a token to spans: IOB1, IOB2, and IOBES or BILOU."""
+"""Convert one tag per token to spans, in the schemes IOB1, IOB2, and IOBES or BILOU."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import NamedTuple
 from .spans import Annotation
 
 SCHEMES = ("auto", "iob1", "iob2", "iobes")
-# IOBES, BILOU and BMEWO name the same things by other letters.
+# IOBES, BILOU and BMEWO have the same tags with different letters.
 LETTERS = {"B": "B", "I": "I", "O": "O", "E": "E", "L": "E", "M": "I", "S": "S", "U": "S", "W": "S"}
 
 
 class Tag(NamedTuple):
-    """A tag in parts.
+    """A tag as letter and label.
 
-    letter (str): B, I, O, E or S, in any scheme.
+    letter (str): B, I, O, E or S, in each scheme.
     label (str): The label, empty for O.
     """
 
@@ -25,14 +25,14 @@ class Tag(NamedTuple):
     label: str
 
 
-# A corpus has few tags, and each of its tokens one.
+# A corpus has many tokens but few different tags.
 @lru_cache(maxsize=1024)
 def parse_tag(tag: str, label: str = "") -> Tag | None:
-    """Take a tag apart.
+    """Split a tag into letter and label.
 
-    tag (str): The tag: O, a letter and a label such as B-PER, or a letter alone.
-    label (str): The label of a letter alone.
-    RETURNS (Tag): Its parts, or None if it is no tag.
+    tag (str): The tag: O, a letter and a label such as B-PER, or only a letter.
+    label (str): Label of a tag that is only a letter. Defaults to "".
+    RETURNS (Optional[Tag]): The parts, or None if it is not a tag.
     """
     if tag == "O":
         return Tag("O", "")
@@ -42,11 +42,11 @@ def parse_tag(tag: str, label: str = "") -> Tag | None:
 
 
 def recognise_scheme(sentences: Iterable[Sequence[Tag]]) -> str:
-    """Tell the scheme from the tags.
+    """Find the scheme of tags.
 
-    sentences (Iterable[Sequence[Tag]]): The tags of sentences.
-    RETURNS (str): "iobes" if there are tags for the last or only token of a span; "iob1" if spans begin with I, and
-        with B only right after another one of the same label; otherwise "iob2".
+    sentences (Iterable[Sequence[Tag]]): The tags of each sentence.
+    RETURNS (str): "iobes" if there are tags for the last or only token of a span. "iob1" if spans begin with I, and
+        with B only directly after a span of the same label. Otherwise "iob2".
     """
     counts: Counter[str] = Counter()
     for tags in sentences:
@@ -65,14 +65,16 @@ def recognise_scheme(sentences: Iterable[Sequence[Tag]]) -> str:
 def spans_of_tags(
     tags: Sequence[Tag], lines: Sequence[int], offset: int, scheme: str
 ) -> tuple[list[Annotation], list[tuple[str, Annotation]]]:
-    """Read the spans of a sentence.
+    """Convert the tags of a sentence to spans.
 
-    tags (Sequence[Tag]): A tag a token.
-    lines (Sequence[int]): The line of each token.
-    offset (int): The number of the sentence's first token in its document.
-    scheme (str): iob1, iob2 or iobes.
-    RETURNS (tuple): The spans, and kind and span of each that the scheme doesn't allow: "tag order" for one that begins
-        with a tag for an inner or last token, "unclosed" for one whose last token isn't tagged as such.
+    `spacy.training.iob_utils` is not enough: it has no IOBES, and repairs wrong tags without a report.
+
+    tags (Sequence[Tag]): One tag per token.
+    lines (Sequence[int]): One line number per token.
+    offset (int): Number of tokens in the document before the sentence.
+    scheme (str): "iob1", "iob2" or "iobes".
+    RETURNS (tuple): The spans, and kind and span for each one that breaks the scheme: "tag order" if it begins with a
+        tag for an inner or last token, "unclosed" if its last token has no tag for a last token.
     """
     spans: list[Annotation] = []
     mended: list[tuple[str, Annotation]] = []

@@ -51,7 +51,7 @@ def test_convert_to_one_file(source: Path, tmp_path: Path) -> None:
 def test_convert_to_a_folder(source: Path, tmp_path: Path) -> None:
     run(source, tmp_path / "out", "-f", "inline", "--shard", 1)
     assert [len(read(tmp_path / "out" / name)) for name in ("00001.spacy", "00002.spacy")] == [1, 1]
-    assert "holds DocBins already" in run(source, tmp_path / "out", "-f", "inline", exit_code=1)
+    assert "already contains DocBins" in run(source, tmp_path / "out", "-f", "inline", exit_code=1)
 
 
 def test_convert_strict(source: Path, tmp_path: Path) -> None:
@@ -85,9 +85,9 @@ def test_convert_options(tmp_path: Path) -> None:
     assert "B016" in printed
     assert "token_column=0, tag_column=-1" in printed
     text = tmp_path / "x.jsonl"
-    text.write_text(json.dumps({"text": "l'eau"}), encoding="utf8")
-    run(text, tmp_path / "fr.spacy", "-f", "jsonl", "--lang", "fr")
-    assert [token.text for token in read(tmp_path / "fr.spacy")[0]] == ["l'", "eau"]
+    text.write_text(json.dumps({"text": "l'acqua"}), encoding="utf8")
+    run(text, tmp_path / "it.spacy", "-f", "jsonl", "--lang", "it")
+    assert [token.text for token in read(tmp_path / "it.spacy")[0]] == ["l'", "acqua"]
 
 
 def test_parse_options() -> None:

@@ -1,7 +1,7 @@
-"""What all readers share: problems, spans, files, writing, registered readers, the table of formats."""
+"""What all readers share: problems, spans, files, registered readers, the table of formats."""
 
 import json
-from collections.abc import Iterator
+import re
 from pathlib import Path
 
 import pytest
@@ -9,13 +9,11 @@ import spacy
 from conftest import spans_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spacy.tokens import Doc, DocBin
-from spacy.training import Corpus
 from spacy.util import registry
 from thinc.api import Config
+from thinc.config import ConfigValidationError
 
-from spacy_binder.corpora import docbins, files
-from spacy_binder.corpora.docbins import Counts, write_docbins
+from spacy_binder.corpora import files
 from spacy_binder.corpora.files import json_objects, source_files
 from spacy_binder.corpora.formats import FORMATS
 from spacy_binder.corpora.problems import KINDS, Problem, Problems
@@ -160,44 +158,35 @@ def test_json_errors(tmp_path: Path, text: str | bytes, line: int, problem: str)
         list(json_objects(path))
 
 
-def make_docs(n: int) -> Iterator[Doc]:
-    """Documents of three tokens, with a span in another."""
-    for i in range(n):
-        doc = Doc(NLP.vocab, words=[f"w{i}", "b", "c"], sent_starts=[True, False, True])
-        doc.spans["sc"] = [doc.char_span(0, len(f"w{i} b"), label="X"), doc.char_span(0, len(f"w{i}"), label="Y")]
-        yield doc
-
-
-def test_docbins_in_a_folder(tmp_path: Path) -> None:
-    """Files of a few documents each, which spaCy's reader reads in order."""
-    counts = write_docbins(make_docs(5), tmp_path / "out", shard=2)
-    assert counts == Counts(documents=5, sentences=10, tokens=15, spans=10, inside=5)
-    assert [path.name for path in sorted((tmp_path / "out").iterdir())] == ["00001.spacy", "00002.spacy", "00003.spacy"]
-    examples = list(Corpus(tmp_path / "out")(NLP))
-    assert [example.reference[0].text for example in examples] == ["w0", "w1", "w2", "w3", "w4"]
-    assert spans_of(examples[4].reference) == [(0, 2, "X"), (0, 1, "Y")]
-
-
-def test_docbins_end_at_a_number_of_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(docbins, "MAX_TOKENS", 6)
-    write_docbins(make_docs(5), tmp_path, shard=100)
-    assert len(list(tmp_path.glob("*.spacy"))) == 3
-
-
-@pytest.mark.parametrize("n", [0, 3])
-def test_docbin_in_one_file(tmp_path: Path, n: int) -> None:
-    write_docbins(make_docs(n), tmp_path / "new" / "train.spacy", shard=1)
-    assert len(list(DocBin().from_disk(tmp_path / "new" / "train.spacy").get_docs(NLP.vocab))) == n
+SHARED_OPTIONS = {"spans_key": "sc", "strict": False, "max_length": 0, "augmenter": None}
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_is_registered(name: str) -> None:
-    """With the options of its reader, and their defaults."""
-    config = Config().from_str(f'[corpora]\n\n[corpora.train]\n@readers = "spacy_binder.{name}.v1"\npath = "x"\n')
-    filled = registry.fill(config)["corpora"]["train"]
-    own = {option.name: option.default for option in reader_options(FORMATS[name]).values()}
-    shared = {"spans_key": "sc", "strict": False, "max_length": 0, "augmenter": None}
-    assert filled == {"@readers": f"spacy_binder.{name}.v1", "path": "x", **shared, **own}
+    """With the options of its reader and their defaults. What a config says arrives there."""
+    config = {"@readers": f"spacy_binder.{name}.v1", "path": "x"}
+    own = reader_options(FORMATS[name])
+    assert registry.fill({"corpus": config})["corpus"] == {**config, **SHARED_OPTIONS, **own}
+    others = {bool: lambda old: not old, int: lambda old: old + 1, str: lambda old: f"{old}x"}
+    changed = {option: others.get(type(default), lambda _: "y.txt")(default) for option, default in own.items()}
+    shared = {"spans_key": "gold", "strict": True, "max_length": 9}
+    corpus = registry.resolve({"corpus": {**config, **shared, **changed}})["corpus"]
+    assert (corpus.read, corpus.path, corpus.options) == (FORMATS[name], Path("x"), changed)
+    assert {option: getattr(corpus, option) for option in shared} == shared
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_options_have_types_and_docs(name: str) -> None:
+    """A list fits none of the options. Docstrings name the reader's own options and their defaults."""
+    own = reader_options(FORMATS[name])
+    for option in {**SHARED_OPTIONS, **own}:
+        config = {"@readers": f"spacy_binder.{name}.v1", "path": "x", option: ["x"]}
+        with pytest.raises(ConfigValidationError, match=option):
+            registry.resolve({"corpus": config})
+    docs = registry.readers.get(f"spacy_binder.{name}.v1").__doc__
+    for option, default in own.items():
+        shown = json.dumps(default) if isinstance(default, str) else default
+        assert re.search(rf"^    {option} \(.+\): .*Defaults\s+to\s+{shown}[.:,]", docs, re.DOTALL | re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -141,7 +141,7 @@ def test_command_and_registered_reader(datasets: Any, save: Any, tmp_path: Path)
         ({"tokens": ["a"], "ner_tags": ["O"]}, {"span_column": "x"}, r"B047\] .* with 'x'"),
         ({"tokens": ["a"], "ner_tags": [1]}, {}, r"B013\] .*, line 1: the tag 1\. Expected .* a ClassLabel names"),
         ({"tokens": ["a"], "ner_tags": ["B"]}, {}, r"B013\] .*: the tag 'B'\. .* the option `label`"),
-        ({"tokens": ["a"], "ner_tags": ["O", "O"]}, {}, r"B013\] .*: 1 tokens and 2 tags\. Expected a tag a token"),
+        ({"tokens": ["a"], "ner_tags": ["O", "O"]}, {}, r"B013\] .*: 1 tokens and 2 tags\. Expected one tag per token"),
         ({"tokens": [""], "ner_tags": ["O"]}, {}, r"B013\] .*: the tokens \[''\]\. Expected"),
         ({"tokens": ["a"], "spans": [{"start": 0, "label": "X"}]}, {}, r"B013\] .*: the span .* Expected \{\"start\""),
         ({"tokens": ["a"], "spans": [span(0, 1, 7)]}, {}, r"B013\] .*: the span .* Expected \{\"start\""),
