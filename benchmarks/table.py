@@ -6,7 +6,7 @@ from rich.table import Table as RichTable
 
 Row = list[str]
 
-MISSING, FAILED = "-", "failed"
+MISSING = "-"
 
 
 @dataclass

@@ -19,22 +19,14 @@ def style(mode: str) -> dict[str, str]:
     return {"color": COLORS[precision], **marker}
 
 
-def label_points(plan: Plan, results: dict[str, Any], mode: str) -> dict[int, float]:
-    """RETURNS (dict): Words a second by number of labels."""
+def label_points(plan: Plan, results: dict[str, Any]) -> dict[int, float]:
+    """RETURNS (dict): Words per second by number of labels."""
     points = {}
     for count in plan.label_counts:
-        if result := results.get(f"labels-{mode}-{count}"):
+        if result := results.get(f"labels-{count}"):
             points.setdefault(result["own_labels"], result["words_per_second"]["own"])
             points[count] = result["words_per_second"]["all"]
     return points
-
-
-def sweep_points(results: dict[str, Any], mode: str, kind: str) -> dict[int, float]:
-    """RETURNS (dict): Words a second by length or by batch size."""
-    if f"sweeps-{mode}" not in results:
-        return {}
-    words_per_second = results[f"sweeps-{mode}"][kind]["words_per_second"]
-    return {int(point): value for point, value in words_per_second.items() if point != "bare"}
 
 
 def draw(plan: Plan, results: dict[str, Any], folder: Path) -> None:
@@ -44,13 +36,13 @@ def draw(plan: Plan, results: dict[str, Any], folder: Path) -> None:
     results (dict): The results of the parts that were, by name.
     folder (Path): Where to draw.
     """
-    panels = [
-        ("labels", {mode: label_points(plan, results, mode) for mode in plan.modes}),
-        ("words a document", {mode: sweep_points(results, mode, "length") for mode in plan.modes}),
-        ("documents a batch", {mode: sweep_points(results, mode, "batch") for mode in plan.modes}),
-    ]
-    sweeps = [results[name] for name in (f"sweeps-{mode}" for mode in plan.modes) if name in results]
-    bare = [result[kind]["words_per_second"]["bare"] for result in sweeps for kind in ("length", "batch")]
+    sweeps = {mode: results[name] for mode in plan.modes if (name := f"sweeps-{mode}") in results}
+    panels = [("labels", {"float32": label_points(plan, results)})]
+    for title, kind in {"words per document": "length", "documents per batch": "batch"}.items():
+        speeds = {mode: result[kind]["words_per_second"] for mode, result in sweeps.items()}
+        lines = {mode: {int(x): y for x, y in words.items() if x != "bare"} for mode, words in speeds.items()}
+        panels.append((title, lines))
+    bare = [result[kind]["words_per_second"]["bare"] for result in sweeps.values() for kind in ("length", "batch")]
     # Text stays text in the SVG, and the same figures give the same file.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "speed", "font.size": 9}):
         figure = Figure(figsize=(10, 3.4), layout="constrained")
@@ -67,7 +59,6 @@ def draw(plan: Plan, results: dict[str, Any], folder: Path) -> None:
             axes.set_xlabel(name)
             axes.yaxis.set_major_formatter("{x:,.0f}")
             axes.grid(axis="y", color="#dddddd", linewidth=0.6)
-            axes.set_axisbelow(True)
             axes.spines[["top", "right"]].set_visible(False)
         # After all lines, because the panels share this axis.
         for axes in figure.axes:

@@ -1,40 +1,29 @@
 """Other ways to find spans with the same encoder, untrained: only their speed means something."""
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-import spacy
 from spacy.language import Language
 from spacy.training import Example
+from spacy.util import load_config, load_model_from_config
 
 from .clock import seconds_of
-from .docs import Text, cut, read_docs, read_texts
+from .docs import read_docs, read_gold, unannotated
 from .inference import against_bare
 from .pipelines import pipe_seconds
+
+SPANCAT = Path(__file__).parents[1] / "accuracy" / "peers" / "spancat.cfg"
 
 
 def spancat_pipeline(encoder: str, dev: str, max_docs: int, cut_at: int) -> Language:
     """RETURNS (Language): `transformer` and `spancat` with the labels of DEV, finding nothing."""
-    nlp = spacy.blank("en")
-    transformer = {
-        "@architectures": "spacy-transformers.TransformerModel.v3",
-        "name": encoder,
-        "get_spans": {"@span_getters": "spacy-transformers.strided_spans.v1", "window": 128, "stride": 96},
-    }
-    nlp.add_pipe("transformer", config={"model": transformer})
-    listener = {
-        "@architectures": "spacy-transformers.TransformerListener.v1",
-        "grad_factor": 1.0,
-        "pooling": {"@layers": "reduce_mean.v1"},
-        "upstream": "*",
-    }
-    suggester = {"@misc": "spacy.ngram_suggester.v1", "sizes": list(range(1, 13))}
     # An untrained scorer's spans would cost more than all the rest.
-    nlp.add_pipe("spancat", config={"threshold": 1.0, "suggester": suggester, "model": {"tok2vec": listener}})
-    # Short ones, because of all n-grams of the first ten docs it looks at vectors.
-    docs = [chunk for doc in read_docs(dev, max_docs, nlp.vocab) for chunk in cut(doc, cut_at)]
-    examples = [Example(Text.of(doc).doc(nlp.vocab), doc) for doc in docs]
-    nlp.initialize(lambda: examples)
+    overrides = {"components.transformer.model.name": encoder, "components.spancat.threshold": 1.0}
+    nlp = load_model_from_config(load_config(SPANCAT, overrides=overrides), auto_fill=True)
+    # Short docs, because it looks at the vectors of all n-grams of the first ten.
+    gold = read_gold(dev, max_docs, nlp.vocab, cut_at)
+    nlp.initialize(lambda: [Example(unannotated(doc), doc) for doc in gold])
     return nlp
 
 
@@ -43,9 +32,8 @@ def spancat(
 ) -> dict[str, Any]:
     """Compare `transformer` and `spancat` at some batch sizes with the bare encoder."""
     nlp = spancat_pipeline(encoder, dev, max_docs, cut_at)
-    texts = read_texts(test, max_docs, cut_at)
-    sides = {str(size): partial(pipe_seconds, nlp, texts, size) for size in sizes}
-    return against_bare(encoder, texts, sides, runs)
+    docs = read_docs(test, max_docs, nlp.vocab, cut_at)
+    return against_bare(encoder, docs, {str(size): partial(pipe_seconds, nlp, docs, size) for size in sizes}, runs)
 
 
 def gliner(
@@ -53,7 +41,7 @@ def gliner(
 ) -> dict[str, Any]:
     """Compare a GLiNER bi-encoder at some batch sizes with the bare encoder.
 
-    Labels are encoded before the clock. Texts may not be long: what is beyond its maximum length is left out.
+    Labels are encoded before the clock starts. Texts are short: GLiNER leaves out what is beyond its maximum length.
     """
     import gliner
     from transformers import AutoConfig
@@ -61,16 +49,13 @@ def gliner(
     width = AutoConfig.from_pretrained(encoder).hidden_size
     config = gliner.GLiNERConfig(model_name=encoder, labels_encoder=encoder, hidden_size=width)
     model = gliner.GLiNER.from_config(config, resize_token_embeddings=False)
-    labels = sorted({span.label_ for doc in read_docs(dev, max_docs) for group in doc.spans.values() for span in group})
+    labels = sorted({span.label_ for doc in read_gold(dev, max_docs) for group in doc.spans.values() for span in group})
     vectors = model.encode_labels(labels)
-    texts = read_texts(test, max_docs, cut_at)
-    strings = [str(text) for text in texts]
+    docs = read_docs(test, max_docs, cut_at=cut_at)
+    texts = [doc.text for doc in docs]
 
     def annotate(size: int) -> float:
-        return seconds_of(
-            lambda: model.batch_predict_with_embeds(
-                strings, vectors, labels, flat_ner=False, threshold=1.0, batch_size=size
-            )
-        )
+        options = {"flat_ner": False, "threshold": 1.0, "batch_size": size}
+        return seconds_of(lambda: model.batch_predict_with_embeds(texts, vectors, labels, **options))
 
-    return against_bare(encoder, texts, {str(size): partial(annotate, size) for size in sizes}, runs)
+    return against_bare(encoder, docs, {str(size): partial(annotate, size) for size in sizes}, runs)

@@ -1,12 +1,11 @@
-"""What installing the package adds to `spacy.blank`."""
+"""What the installed package adds to the time of `spacy.blank`."""
 
 import os
 import subprocess
 import sys
-from statistics import median
 from typing import Any
 
-# Takes distributions whose entry points are not to be seen by catalogue, through which spaCy finds plugins.
+# Takes distributions whose entry points are hidden from catalogue, through which spaCy finds plugins.
 BLANK = """
 import sys, time
 from importlib.metadata import EntryPoints, distributions
@@ -24,7 +23,7 @@ TORCH = "import sys, spacy_binder; print('torch' in sys.modules)"
 
 def python(code: str, *arguments: str) -> str:
     """RETURNS (str): What a process of its own prints last."""
-    # With compiled files kept, as they are of an installed package.
+    # With compiled files kept, as an installed package has them.
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-c", code, *arguments]
     # Away from the repository, where the package's metadata would be found twice.
@@ -38,13 +37,11 @@ def startup(hidden: list[list[str]], runs: int) -> dict[str, Any]:
     """Time `spacy.blank("en")` after `import spacy`, in a process for each time.
 
     hidden (list[list[str]]): The distributions whose entry points are hidden, for each kind of start.
+    runs (int): The processes for each kind.
     """
     seconds: list[list[float]] = [[] for _ in hidden]
     for _ in range(runs):
         for names, taken in zip(hidden, seconds, strict=True):
             taken.append(float(python(BLANK, *names)))
-    rows = [
-        {"hidden": names, "seconds": taken, "median": median(taken)}
-        for names, taken in zip(hidden, seconds, strict=True)
-    ]
+    rows = [{"hidden": names, "seconds": taken} for names, taken in zip(hidden, seconds, strict=True)]
     return {"rows": rows, "imports_torch": python(TORCH) == "True"}
