@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +11,8 @@ import typer
 from rich.console import Console
 
 from ..parts import choose, write_json
-from .configs import ROOT
-from .runs import Dataset, make_runs
-from .systems import OWN, PEERS, System, parse_system, read_ablations
+from .runs import FILES, make_runs
+from .systems import OWN, PEERS, ROOT, System, parse_system, read_ablations
 from .tables import Record, Tables
 
 SYSTEMS = [*OWN, *PEERS]
@@ -32,13 +32,11 @@ def report(folder: Path, command: str) -> int:
     done = [record for record in records if "result" in record]
     failed = {record["name"]: record["error"] for record in records if "error" in record}
     write_json({"command": command, "failed": list(failed), "runs": records}, folder / "accuracy.json")
-    tables = Tables(records).all()
+    tables = Tables(done).all()
     for table in tables:
         console.print(table.rich())
-    sections = [table.markdown() for table in tables]
-    sections += ["### Made with", "", f"- `{command}`", *machines(done)]
-    if mixed := mixed_settings(done):
-        sections.append(f"- Seeds with different settings, so that their mean says little: {', '.join(mixed)}.")
+    sections = [*(table.markdown() for table in tables), "### Made with", "", f"- `{command}`"]
+    sections += [f"- {count} runs on {where}." for where, count in Counter(map(machine_of, done)).items()]
     if failed:
         sections += ["", "### Failed", ""]
         sections += [f"- {name}: `... {' '.join(error.split())[-250:]}`" for name, error in failed.items()]
@@ -47,25 +45,12 @@ def report(folder: Path, command: str) -> int:
     return len(failed)
 
 
-def machines(records: list[Record]) -> list[str]:
-    """RETURNS (list[str]): What the runs were made on: a line for each kind of machine and set of versions."""
-    lines: dict[str, int] = {}
-    for record in records:
-        facts = record["result"]["machine"]
-        versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-        where = f"GPU {record['gpu_id']}" if record["gpu_id"] >= 0 else f"{record['threads']} thread(s)"
-        line = f"{facts['processor']}, {facts['cores']} cores, {where}; Python {facts['python']}, {versions}"
-        lines[line] = lines.get(line, 0) + 1
-    return [f"- {count} runs on {line}." for line, count in lines.items()]
-
-
-def mixed_settings(records: list[Record]) -> list[str]:
-    """RETURNS (list[str]): Datasets and systems whose seeds were run with different configs or data."""
-    seen: dict[str, set[str]] = {}
-    for record in records:
-        settings = record["config"] + "".join(record["data"].values())
-        seen.setdefault(f"{record['dataset']} {record['system']}", set()).add(settings)
-    return [name for name, settings in seen.items() if len(settings) > 1]
+def machine_of(record: Record) -> str:
+    """RETURNS (str): The machine and the versions of a run."""
+    facts = record["result"]["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    where = f"GPU {record['gpu_id']}" if record["gpu_id"] >= 0 else f"{record['threads']} thread(s)"
+    return f"{facts['processor']}, {facts['cores']} cores, {where}; Python {facts['python']}, {versions}"
 
 
 def choose_systems(names: str, specs: list[str], ablations: Path | None, changes: str) -> list[System]:
@@ -80,9 +65,9 @@ def choose_systems(names: str, specs: list[str], ablations: Path | None, changes
     # A change is compared with its base.
     chosen = choose(names, SYSTEMS, "--systems") or ([system.base for system in added] or SYSTEMS)
     systems = [System(name, name) for name in dict.fromkeys(chosen)] + added
-    twice = {system.name for system in systems if sum(other.name == system.name for other in systems) > 1}
+    twice = [name for name, count in Counter(system.name for system in systems).items() if count > 1]
     if twice:
-        raise typer.BadParameter(f"More than one system is called {', '.join(sorted(twice))}")
+        raise typer.BadParameter(f"More than one system is called {', '.join(twice)}")
     return systems
 
 
@@ -103,35 +88,27 @@ def main(
     threads: Annotated[int, typer.Option(help="Threads of each process.", min=1)] = 1,
     gpu_id: Annotated[int, typer.Option(help="GPU, or -1 for none.")] = -1,
     keep_models: Annotated[bool, typer.Option("--keep-models", help="Keep the pipelines in OUTPUT/runs.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Run again what is there.")] = False,
 ) -> None:
     """Train systems on datasets in CORPORA; keep results in OUTPUT/parts, write OUTPUT/accuracy.md and .json.
 
     Options that name several things take them separated by commas. Run it again to go on where it was stopped. The
-    tables are those of all results in OUTPUT.
+    tables are those of all results in OUTPUT; remove a file of OUTPUT/parts to do its run again.
     """
-    corpora, output = corpora.resolve(), output.resolve()
-    names = [name.strip() for name in datasets.split(",")]
-    chosen = [Dataset(corpora / name, settings / name / "settings.cfg") for name in names]
-    missing = [str(path) for dataset in chosen for path in dataset.missing()]
-    if missing:
+    output = output.resolve()
+    folders = [corpora.resolve() / name.strip() for name in datasets.split(",")]
+    needed = [folder / name for folder in folders for name in FILES]
+    needed += [settings / folder.name / "settings.cfg" for folder in folders]
+    if missing := [str(path) for path in needed if not path.exists()]:
         raise typer.BadParameter(f"There is no {', no '.join(missing)}", param_hint="--datasets")
+    numbers = list(dict.fromkeys(int(seed) for seed in seeds.split(",")))
+    options = {"encoder": encoder, "steps": steps, "threads": threads, "gpu_id": gpu_id}
     try:
-        planned = make_runs(
-            chosen,
-            choose_systems(systems, set_ or [], ablations, changes),
-            list(dict.fromkeys(int(seed) for seed in seeds.split(","))),
-            test=not only_dev,
-            encoder=encoder,
-            steps=steps,
-            threads=threads,
-            gpu_id=gpu_id,
-        )
-        runs = list(planned)
+        chosen = choose_systems(systems, set_ or [], ablations, changes)
+        runs = list(make_runs(folders, settings, chosen, numbers, test=not only_dev, **options))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     with ThreadPoolExecutor(jobs) as executor:
-        for done in executor.map(lambda run: run.do(output, fresh=fresh, keep_models=keep_models), runs):
+        for done in executor.map(lambda run: run.do(output, keep_models=keep_models), runs):
             console.print(done, markup=False)
     if report(output, " ".join(["python -m benchmarks.accuracy", *sys.argv[1:]])):
         raise typer.Exit(1)

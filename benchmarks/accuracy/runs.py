@@ -1,8 +1,7 @@
 """The runs: one process for each dataset, system and seed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import asdict, dataclass
 from hashlib import md5
 from pathlib import Path
 from shutil import rmtree
@@ -15,51 +14,17 @@ from project.scripts.configure import set_paths
 from spacy_binder.config import find_encoder
 
 from ..parts import read_kept, run_part
-from .configs import encoder_block, make_config
 from .reader import KEY, read_docs
-from .systems import System
+from .systems import System, encoder_block, make_config
 
 FILES = ("train.spacy", "dev.spacy", "test.spacy", "labels.json")
-
-
-@dataclass
-class Dataset:
-    """A dataset as the project's command `corpus` makes it.
-
-    corpus (Path): The folder with its parts and labels. It is called like the dataset.
-    settings (Path): The file with its settings.
-    """
-
-    corpus: Path
-    settings: Path
-
-    @cached_property
-    def nested(self) -> bool:
-        """RETURNS (bool): Whether gold spans of its development part overlap."""
-        for doc in read_docs(self.corpus / "dev.spacy", Vocab()):
-            spans = sorted(doc.spans[KEY], key=lambda span: span.start)
-            ends = [0]
-            for span in spans:
-                if span.start < ends[-1]:
-                    return True
-                ends.append(max(span.end, ends[-1]))
-        return False
-
-    @cached_property
-    def digests(self) -> dict[str, str]:
-        """RETURNS (dict[str, str]): A checksum of each of its files."""
-        return {name: md5((self.corpus / name).read_bytes()).hexdigest() for name in FILES}
-
-    def missing(self) -> list[Path]:
-        """RETURNS (list[Path]): The files that are not there."""
-        return [path for path in (*(self.corpus / name for name in FILES), self.settings) if not path.exists()]
 
 
 @dataclass
 class Run:
     """What one process trains and scores.
 
-    dataset (Dataset): The dataset.
+    corpus (Path): The folder that the project's command `corpus` makes. It is called like the dataset.
     system (System): The system.
     seed (int): The random seed.
     config (Config): What it is trained with, but for paths and seed.
@@ -68,7 +33,7 @@ class Run:
     gpu_id (int): The GPU, or -1 for none.
     """
 
-    dataset: Dataset
+    corpus: Path
     system: System
     seed: int
     config: Config
@@ -79,35 +44,23 @@ class Run:
     @property
     def name(self) -> str:
         """RETURNS (str): Its name, which is also that of its files."""
-        return f"{self.dataset.corpus.name}-{self.system.name}-{self.seed}"
+        return f"{self.corpus.name}-{self.system.name}-{self.seed}"
 
     def identity(self) -> dict[str, Any]:
         """RETURNS (dict): What must be the same for a kept result to be this run's."""
-        return {
-            "name": self.name,
-            "dataset": self.dataset.corpus.name,
-            "system": self.system.name,
-            "base": self.system.base,
-            "overrides": self.system.overrides,
-            "change": self.system.change,
-            "seed": self.seed,
-            "threads": self.threads,
-            "gpu_id": self.gpu_id,
-            "config": md5(self.config.to_str(interpolate=False).encode("utf8")).hexdigest(),
-            "data": self.dataset.digests,
-        }
+        system = {**asdict(self.system), "name": self.name, "system": self.system.name, "dataset": self.corpus.name}
+        settings = {"seed": self.seed, "threads": self.threads, "gpu_id": self.gpu_id}
+        config = md5(self.config.to_str(interpolate=False).encode("utf8")).hexdigest()
+        data = md5(b"".join((self.corpus / name).read_bytes() for name in FILES)).hexdigest()
+        return {**system, **settings, "config": config, "data": data}
 
     def write_config(self, folder: Path) -> None:
         """Write the config with its paths, its seed and its log to a new folder."""
         config = self.config.copy()
-        set_paths(config, self.dataset.corpus)
+        set_paths(config, self.corpus)
         config["system"]["seed"] = self.seed
-        config["training"]["logger"] = {
-            "@loggers": "spacy.ConsoleLogger.v3",
-            "progress_bar": None,
-            "console_output": True,
-            "output_file": str(folder / "training.jsonl"),
-        }
+        logger = {"@loggers": "spacy.ConsoleLogger.v3", "progress_bar": None, "console_output": True}
+        config["training"]["logger"] = {**logger, "output_file": str(folder / "training.jsonl")}
         # spacy-transformers doesn't know the embedded encoder by its name.
         if "transformer" in config["components"]:
             encoder_block(config)["name"] = find_encoder(encoder_block(config)["name"])[0]
@@ -116,20 +69,19 @@ class Run:
         folder.mkdir(parents=True)
         config.to_disk(folder / "config.cfg", interpolate=False)
 
-    def do(self, output: Path, *, fresh: bool, keep_models: bool) -> str:
+    def do(self, output: Path, *, keep_models: bool) -> str:
         """Train and score, unless there is a result of the same settings. A result with test scores serves both.
 
         output (Path): The result goes to `parts` in it, config, log and pipelines to `runs`.
-        fresh (bool): Whether to do again what is there.
         keep_models (bool): Whether the pipelines stay.
         RETURNS (str): What was done.
         """
         path, folder = output / "parts" / f"{self.name}.json", output / "runs" / self.name
-        kept = None if fresh else read_kept(self.identity(), path)
+        kept = read_kept(self.identity(), path)
         if kept and "result" in kept and (kept["result"]["test"] or not self.test):
             return f"{self.name}: kept from {kept['date']}"
         self.write_config(folder)
-        parts = [self.dataset.corpus / f"{part}.spacy" for part in ("dev", "test")[: 1 + self.test]]
+        parts = [self.corpus / f"{part}.spacy" for part in ("dev", "test")[: 1 + self.test]]
         arguments = ["-m", "benchmarks.accuracy.task", folder, *parts, "--gpu-id", self.gpu_id]
         record = run_part(self.identity(), arguments, self.threads, path)
         if not keep_models:
@@ -142,8 +94,14 @@ class Run:
         return f"{self.name}: {', '.join(scores)} {taken}"
 
 
+def is_nested(corpus: Path) -> bool:
+    """RETURNS (bool): Whether gold spans of a dataset's development part overlap."""
+    return any(doc.spans[KEY].has_overlap for doc in read_docs(corpus / "dev.spacy", Vocab()))
+
+
 def make_runs(
-    datasets: list[Dataset],
+    corpora: list[Path],
+    settings: Path,
     systems: list[System],
     seeds: list[int],
     *,
@@ -155,15 +113,20 @@ def make_runs(
 ) -> Iterator[Run]:
     """Plan the runs: all systems with the first seed, so that there is something to see early.
 
-    datasets, systems, seeds (list): What is combined. Peers run on flat or on nested datasets alone.
+    corpora (list[Path]): The folders of the datasets.
+    settings (Path): The folder with NAME/settings.cfg for each of them.
+    systems (list[System]): The systems. Peers run on flat or on nested datasets alone.
+    seeds (list[int]): The random seeds.
     test (bool): Whether to score on test parts. Changes never are.
     encoder, steps: As `make_config` takes them.
     threads, gpu_id (int): As a `Run` has them.
     YIELDS (Run): The runs.
     """
+    nested = {corpus: is_nested(corpus) for corpus in corpora}
     for seed in seeds:
-        for dataset in datasets:
+        for corpus in corpora:
             for system in systems:
-                if system.fits(dataset.nested):
-                    config = make_config(system, dataset.settings, encoder=encoder, steps=steps)
-                    yield Run(dataset, system, seed, config, test and not system.change, threads, gpu_id)
+                if system.fits(nested[corpus]):
+                    own = settings / corpus.name / "settings.cfg"
+                    config = make_config(system, own, encoder=encoder, steps=steps)
+                    yield Run(corpus, system, seed, config, test and not system.change, threads, gpu_id)

@@ -1,4 +1,4 @@
-"""The systems that are compared, and named changes to them."""
+"""The systems that are compared, named changes to them, and their configs."""
 
 import json
 import re
@@ -6,9 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from thinc.api import Config
+
+from project.scripts.configure import dataset_config
+
+from .reader import READER
+
+ROOT = Path(__file__).parents[2]
 # Our configs and those of peers, in the order of the tables; and whether a peer is for nested or for flat entities.
 OWN = ["binder", "binder_paper"]
 PEERS = {"spancat": True, "ner": False}
+SCHEDULE = "training.optimizer.learn_rate"
+STEPS = ("training.max_steps", "training.patience", f"{SCHEDULE}.warmup_steps", f"{SCHEDULE}.total_steps")
 
 
 @dataclass(frozen=True)
@@ -59,15 +68,66 @@ def parse_system(text: str) -> System:
 
 
 def read_ablations(path: Path) -> list[System]:
-    """Read the changes of a JSON file.
+    """RETURNS (list[System]): The changes of a JSON file: an object that has `base` and `set` for each name."""
+    changes = json.loads(path.read_text(encoding="utf8"))
+    return [System(name, change["base"], change["set"], change=True) for name, change in changes.items()]
 
-    path (Path): The file: an object that has `base` and `set` for each name.
-    RETURNS (list[System]): The systems.
-    RAISES (ValueError): If a change has something else, or no proper name.
+
+def make_config(system: System, settings: Path, *, encoder: str = "", steps: float = 1.0) -> Config:
+    """Make the config that a system is trained with. Paths and seed are still those of its base.
+
+    system (System): The system.
+    settings (Path): The dataset's settings. A peer has as many steps and evaluations as binder has with them.
+    encoder (str): The text encoder's name, in place of the config's own. Empty for the config's own.
+    steps (float): The share of its steps that it is trained for. Warm-up and decay are shortened likewise.
+    RETURNS (Config): The config, not interpolated.
+    RAISES (ValueError): If there is no such base, or nothing to override.
     """
-    systems = []
-    for name, change in json.loads(path.read_text(encoding="utf8")).items():
-        if set(change) != {"base", "set"}:
-            raise ValueError(f"'{name}' in {path.name} needs 'base' and 'set', and nothing else")
-        systems.append(System(name, change["base"], change["set"], change=True))
-    return systems
+    base = (Path(__file__).parent / "peers" if system.base in PEERS else ROOT / "configs") / f"{system.base}.cfg"
+    if not base.exists():
+        raise ValueError(f"There is no config '{system.base}'")
+    config = Config().from_disk(base, interpolate=False) if system.base in PEERS else dataset_config(base, settings)
+    if system.base in PEERS:
+        ours = dataset_config(ROOT / "configs" / f"{OWN[0]}.cfg", settings)
+        for key in ("training.eval_frequency", *STEPS):
+            set_value(config, key, get_value(ours, key))
+    for key, value in system.overrides.items():
+        set_value(config, key, value)
+    for key in STEPS if steps != 1 else ():
+        set_value(config, key, round(steps * get_value(config, key)))
+    if encoder:
+        encoder_block(config)["name"] = encoder
+    corpora = config["corpora"]
+    augmenter = corpora["train"].get("augmenter")
+    if augmenter and "name" in augmenter and encoder:
+        augmenter["name"] = encoder
+    for part in ("train", "dev"):
+        corpora[part] = {"@readers": READER, "path": f"${{paths.{part}}}", "ents": "ner" in config["components"]}
+    corpora["train"]["augmenter"] = augmenter
+    return config
+
+
+def encoder_block(config: Config) -> dict[str, Any]:
+    """RETURNS (dict): The section of a config that names the text encoder."""
+    key = "transformer.model" if "transformer" in config["components"] else "binder_ner.model.text_encoder"
+    return get_value(config, f"components.{key}")
+
+
+def get_value(config: Config, key: str) -> Any:
+    """RETURNS (Any): The value of a key like section.key, or None if the config has no such section."""
+    value: Any = config
+    for name in key.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def set_value(config: Config, key: str, value: Any) -> None:
+    """Set a value, or a whole section, in a section that the config has.
+
+    RAISES (ValueError): If the config has no such section.
+    """
+    section, _, last = key.rpartition(".")
+    inner = get_value(config, section)
+    if not isinstance(inner, dict):
+        raise ValueError(f"The config has no section '{section}' for '{key}'")
+    inner[last] = value

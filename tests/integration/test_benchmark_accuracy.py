@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 # The benchmarks aren't installed.
 sys.path.append(str(ROOT))
-from benchmarks.accuracy import configs, runs, scores, systems, tables, task
+from benchmarks.accuracy import runs, scores, systems, tables, task
 from benchmarks.accuracy.__main__ import SYSTEMS, main
 from benchmarks.accuracy.reader import READER, make_gold_tokens, read_docs
 from benchmarks.parts import write_json
@@ -199,13 +199,12 @@ def test_reader_gives_gold_tokens_and_no_sentences(data: Path) -> None:
 
 
 def test_results_of_other_settings_are_not_kept(data: Path) -> None:
-    dataset = runs.Dataset(data / "corpus" / "flat", data / "datasets" / "flat" / "settings.cfg")
-    assert not dataset.nested
-    assert runs.Dataset(data / "corpus" / "nested", dataset.settings).nested
+    flat, nested = (data / "corpus" / name for name in ("flat", "nested"))
+    assert runs.is_nested(nested) and not runs.is_nested(flat)
 
     def identities(**settings: Any) -> list[dict]:
         chosen = [systems.System(name, name) for name in ("binder", "ner", "spancat")]
-        planned = list(runs.make_runs([dataset], chosen, [0, 1], test=True, **settings))
+        planned = list(runs.make_runs([flat], data / "datasets", chosen, [0, 1], test=True, **settings))
         assert [run.name for run in planned] == ["flat-binder-0", "flat-ner-0", "flat-binder-1", "flat-ner-1"]
         return [run.identity() for run in planned]
 
@@ -219,12 +218,12 @@ def test_results_of_other_settings_are_not_kept(data: Path) -> None:
 def test_listed_changes_are_configs() -> None:
     changes = systems.read_ablations(ROOT / "benchmarks" / "accuracy" / "ablations.json")
     for system in [*(systems.System(name, name) for name in SYSTEMS), *changes]:
-        config = configs.make_config(system, LITBANK)
+        config = systems.make_config(system, LITBANK)
         runs.set_paths(config, Path("corpus"))
         nlp = spacy.util.load_model_from_config(config, auto_fill=True)
         assert nlp.pipe_names
         assert config["corpora"]["dev"]["@readers"] == READER
-    paper = configs.make_config(systems.System("binder_paper", "binder_paper"), LITBANK, encoder="other")
+    paper = systems.make_config(systems.System("binder_paper", "binder_paper"), LITBANK, encoder="other")
     # Five epochs of its own windows, which aren't the passages of binder.cfg.
     assert paper["training"]["max_steps"] == 1055
     # The published code has no warm-up, whatever the dataset.
@@ -236,7 +235,7 @@ def test_listed_changes_are_configs() -> None:
 def test_peers_have_the_steps_of_binder(system: str) -> None:
     for share, expected in ((1.0, (1270, 1270, 254, 76, 1270)), (0.6, (762, 762, 254, 46, 762))):
         # Three of five epochs of 254 steps, with a schedule of their own.
-        training = configs.make_config(systems.System(system, system), LITBANK, steps=share)["training"]
+        training = systems.make_config(systems.System(system, system), LITBANK, steps=share)["training"]
         schedule = training["optimizer"]["learn_rate"]
         steps = (training["max_steps"], training["patience"], training["eval_frequency"])
         assert (*steps, schedule["warmup_steps"], schedule["total_steps"]) == expected
@@ -254,7 +253,7 @@ def test_what_is_no_change_is_refused() -> None:
             systems.parse_system(text)
     for text in ("a:unknown:", "a:binder:training.nowhere.x=1", "a:binder:x=1"):
         with pytest.raises(ValueError):
-            configs.make_config(systems.parse_system(text), LITBANK)
+            systems.make_config(systems.parse_system(text), LITBANK)
 
 
 def test_tables_have_means_and_spread() -> None:
