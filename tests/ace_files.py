@@ -92,7 +92,7 @@ He works for R&amp;D in Riga, at Holt &amp; Co.
 
 
 class Entity(NamedTuple):
-    """An entity and its mentions, each of them an extent, the head in it, and how many equal extents are before it."""
+    """An entity and its mentions: extent, head, and the number of equal extents before it."""
 
     type: str
     mentions: list[tuple[str, str, int]]
@@ -105,7 +105,7 @@ APF = {
     '<source_file URI="{name}.sgm" SOURCE="newswire" TYPE="text" AUTHOR="LDC" ENCODING="UTF-8">\n'
     '<document DOCID="{name}">\n',
 }
-# What a reader of mentions has to pass over.
+# Elements that a reader of mentions has to skip.
 OTHER = {
     2004: '<relation ID="R1" TYPE="PHYS"><rel_entity_arg ENTITYID="E1" ARGNUM="1"/></relation>\n',
     2005: '<timex2 ID="T1"><timex2_mention ID="T1-1"><extent><charseq START="9" END="12">none</charseq></extent>'
@@ -115,7 +115,7 @@ OTHER = {
 
 
 def characters(start: int, raw: str) -> str:
-    """RETURNS (str): An element: offsets count an entity's characters, the quoted text has it as one."""
+    """RETURNS (str): A charseq element. Offsets count all characters of `&AMP;`, and the quoted text has one."""
     text = escape(unescape(raw, {"&AMP;": "&"}))
     return f'<charseq START="{start}" END="{start + len(raw) - 1}">{text}</charseq>'
 
@@ -192,7 +192,7 @@ def write(folder: Path, year: int, name: str, sgml: str, entities: list[Entity])
 
 
 def write_ace2004(folder: Path) -> Path:
-    """Write a corpus in the layout of ACE 2004, with a document of another language; RETURNS the folder."""
+    """Write a corpus in the layout of ACE 2004, with a document of another language. RETURNS (Path): The folder."""
     for path, (sgml, entities) in ACE2004.items():
         kind, name = path.split("/")
         write(folder / "data" / "English" / kind, 2004, name, sgml, entities)
@@ -201,11 +201,11 @@ def write_ace2004(folder: Path) -> Path:
 
 
 def write_ace2005(folder: Path) -> Path:
-    """Write a corpus in the layout of ACE 2005: first passes say something else, and adj less than there is."""
+    """Write a corpus in the layout of ACE 2005. fp1, fp2 and most of adj have fewer entities than timex2norm."""
     for path, (sgml, entities) in ACE2005.items():
         kind, name = path.split("/")
         for version, found in (("fp1", []), ("fp2", entities[:1]), ("adj", entities[:2]), ("timex2norm", entities)):
-            # Adjudicated, but without normalized times: one of the documents.
+            # One document is adjudicated but has no normalized times.
             if version == "timex2norm" and kind == "un":
                 continue
             found = entities if version == "adj" and kind == "un" else found

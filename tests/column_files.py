@@ -1,9 +1,9 @@
-"""Small files as the datasets in columns have them, with sentences of our own."""
+"""Small files in the formats of the datasets in columns. The sentences are made up."""
 
 from pathlib import Path
 from typing import NamedTuple
 
-# Four columns, single spaces, IOB1: B only where an entity follows another one of its label.
+# Four columns, single spaces, IOB1: B only directly after an entity of the same label.
 CONLL2003 = """-DOCSTART- -X- O O
 
 Mira NNP I-NP I-PER
@@ -83,8 +83,8 @@ MTL_NAMES = ("train.tsv", "devel.tsv", "test.tsv")
 class Columns(NamedTuple):
     """A dataset in columns.
 
-    names (tuple[str, str, str]): The files of its parts.
-    text (str): What each of them has here.
+    names (tuple[str, str, str]): Names of the three files.
+    text (str): Content of each file.
     documents (list[list[tuple[str, str]]]): Text and label of the spans of each document.
     """
 
@@ -94,7 +94,7 @@ class Columns(NamedTuple):
 
 
 def only(text: str, label: str) -> str:
-    """RETURNS (str): The text with the tags of one label alone."""
+    """RETURNS (str): The text with only the tags of one label."""
     lines = [line.split("\t") for line in text.split("\n")]
     return "\n".join("\t".join([*words, tag if label in tag else "O"] if words else [tag]) for *words, tag in lines)
 

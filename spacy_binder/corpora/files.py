@@ -98,7 +98,7 @@ def _line_values(path: Path) -> Iterator[tuple[int, Any]]:
                 yield number, srsly.json_loads(line)
             except ValueError as error:
                 expected = "one object per line, or an array of objects"
-                raise wrong_format(path, number, f"no JSON ({error})", expected) from None
+                raise wrong_format(path, number, f"not JSON ({error})", expected) from None
 
 
 def _array_values(path: Path) -> Iterator[tuple[int, Any]]:
@@ -127,7 +127,7 @@ def _array_values(path: Path) -> Iterator[tuple[int, Any]]:
                 except json.JSONDecodeError as error:
                     if not more:
                         where = line + text.count("\n", begin, error.pos)
-                        raise wrong_format(path, where, f"no JSON ({error.msg})", "an array of JSON objects") from None
+                        raise wrong_format(path, where, f"not JSON ({error.msg})", "an array of JSON objects") from None
                     break
                 yield line, value
                 line += text.count("\n", begin, position)
@@ -153,4 +153,4 @@ def xml_events(path: Path, expected: str) -> Iterator[tuple[str, Element]]:
                 yield event, element  # type: ignore[misc]
         parser.close()
     except ParseError as error:
-        raise wrong_format(path, max(error.position[0], 1), f"no XML ({error})", expected) from None
+        raise wrong_format(path, max(error.position[0], 1), f"not XML ({error})", expected) from None

@@ -4,7 +4,6 @@ setup.cfg registers each `make_..._corpus` as `spacy_binder.{name}.v1`. They sha
 `strict`, `max_length` and `augmenter`, which `SourceCorpus` describes. Their docstrings describe their own options.
 """
 
-# Without postponed annotations: confection reads them at run time.
 from collections.abc import Callable
 from pathlib import Path
 from typing import Optional, Union

@@ -13,7 +13,7 @@ from .files import numbered_lines, source_files
 from .problems import Problems, wrong_format
 from .spans import Annotation, set_spans_by_characters
 
-OPENING = re.compile(r"\[([^\s\[\]]+) ")
+PIECE = re.compile(r"\[(?P<label>[^\s\[\]]+) |[\[\]]|[^\[\]]+")
 
 
 def parse_line(line: str) -> tuple[str, list[tuple[int, int, str]]]:
@@ -26,25 +26,21 @@ def parse_line(line: str) -> tuple[str, list[tuple[int, int, str]]]:
     text = ""
     stack: list[tuple[int, str]] = []
     spans: list[tuple[int, int, str]] = []
-    i = 0
-    while i < len(line):
-        if line[i] == "[":
-            opening = OPENING.match(line, i)
-            if opening is None:
-                raise ValueError(f"no label after the [ at column {i + 1}")
-            stack.append((len(text), opening[1]))
-            i = opening.end()
-        elif line[i] == "]":
-            if not stack:
-                raise ValueError(f"a ] without a [ at column {i + 1}")
+    for piece in PIECE.finditer(line):
+        column = piece.start() + 1
+        if piece["label"]:
+            stack.append((len(text), piece["label"]))
+        elif piece[0] == "[":
+            raise ValueError(f"no label after the [ at column {column}")
+        elif piece[0] != "]":
+            text += piece[0]
+        elif not stack:
+            raise ValueError(f"a ] without a [ at column {column}")
+        else:
             start, label = stack.pop()
             if start == len(text):
-                raise ValueError(f"an empty span that ends at column {i + 1}")
+                raise ValueError(f"an empty span that ends at column {column}")
             spans.append((start, len(text), label))
-            i += 1
-        else:
-            text += line[i]
-            i += 1
     if stack:
         raise ValueError(f"{len(stack)} unclosed [")
     return text, sorted(spans, key=lambda span: (span[0], -span[1], span[2]))

@@ -39,7 +39,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def test_convert_to_one_file(source: Path, tmp_path: Path) -> None:
-    """The counts are printed, and what was left out."""
+    """The counts and the problems are printed."""
     printed = run(source, tmp_path / "out.spacy", "--format", "inline", "--spans-key", "gold")
     assert "Documents Sentences Tokens Spans Inside another" in printed
     assert " 2 3 9 2 1 " in printed
@@ -55,7 +55,7 @@ def test_convert_to_a_folder(source: Path, tmp_path: Path) -> None:
 
 
 def test_convert_strict(source: Path, tmp_path: Path) -> None:
-    """No file is left that looks like a whole one."""
+    """After an error no file is left."""
     printed = run(source, tmp_path / "out.spacy", "-f", "inline", "--strict", exit_code=1)
     assert "B030" in printed
     assert "line 1: 'no' begins or ends inside a token" in printed
@@ -64,7 +64,7 @@ def test_convert_strict(source: Path, tmp_path: Path) -> None:
 
 
 def test_convert_another_format(source: Path, tmp_path: Path) -> None:
-    """The message says file and line, and what is expected there."""
+    """The message names the line and the expected content."""
     printed = run(source / "a.txt", tmp_path / "out.spacy", "-f", "litbank", exit_code=1)
     assert "Can't read" in printed
     assert "line 1: 1 column(s). Expected a token and 4 tags" in printed
@@ -91,6 +91,6 @@ def test_convert_options(tmp_path: Path) -> None:
 
 
 def test_parse_options() -> None:
-    """JSON where it is JSON, otherwise a string."""
+    """A value that is not JSON is a string."""
     settings = ["tag_column=2", "scheme=iob1", "label="]
     assert parse_options("conll", settings) == {"tag_column": 2, "scheme": "iob1", "label": ""}

@@ -25,7 +25,7 @@ def texts_of(doc: Doc) -> list[tuple[str, str]]:
 
 
 def test_ace2004(tmp_path: Path) -> None:
-    """Documents in folders by source; nested mentions, `&AMP;`, an extent over the end of a line, a headline."""
+    """Folders by source, nested mentions, `&AMP;`, an extent on two lines, a headline."""
     problems = Problems(strict=True)
     broadcast, newswire = read_ace(write_ace2004(tmp_path), NLP, problems=problems)
     assert broadcast.text == "rain fell on nordvik all day\n\nthe governor stayed at home"
@@ -56,7 +56,7 @@ def test_ace2004(tmp_path: Path) -> None:
 
 
 def test_ace2005(tmp_path: Path) -> None:
-    """Normalized times before adjudicated ones, first passes never; speakers, posters and quoted posts."""
+    """timex2norm is preferred to adj, fp1 and fp2 are never read. Speakers, posters and quoted posts."""
     problems = Problems(strict=True)
     conversation, usenet = read_ace(write_ace2005(tmp_path), NLP, problems=problems)
     assert conversation.text == (
@@ -111,7 +111,7 @@ def test_ace_heads(tmp_path: Path) -> None:
 
 
 def test_ace_headlines(tmp_path: Path) -> None:
-    """Where asked for, a headline is the first paragraph."""
+    """With `headlines`, a headline is the first paragraph."""
     problems = Problems(strict=True)
     conversation, _ = read_ace(write_ace2005(tmp_path), NLP, problems=problems, headlines=True)
     assert conversation.text.startswith("Is Nordvik Ready?\n\nLIND\n\nGood evening")
@@ -120,7 +120,7 @@ def test_ace_headlines(tmp_path: Path) -> None:
 
 
 def test_ace_folders(tmp_path: Path) -> None:
-    """Any folder of the distribution will do, or one of a document's files; first passes alone will not."""
+    """Any folder of the distribution is read, and any file of a document. First passes alone are an error."""
     english = write_ace2005(tmp_path) / "data" / "English"
     name = "CNN_CF_20030303.1900.00"
 
@@ -136,7 +136,7 @@ def test_ace_folders(tmp_path: Path) -> None:
 
 
 def test_ace2004_names_on_disc(tmp_path: Path) -> None:
-    """Names in capitals and cut short; lists have them with and without folders."""
+    """Names in capitals and shortened. Lists have them with and without folders."""
     folder = tmp_path / "ENGLISH" / "NWIRE"
     folder.mkdir(parents=True)
     for name, suffix in (("APW20001001_2021_0521", "_APF.XML"), ("CHTB_051_ENG", "_A.XML")):
@@ -155,7 +155,7 @@ def test_ace2004_names_on_disc(tmp_path: Path) -> None:
 
 
 def test_ace_documents(tmp_path: Path) -> None:
-    """The documents of a list, in its order; one that is not there is an error."""
+    """The documents of a list, in its order. A missing one is an error."""
     write_ace2005(tmp_path)
     documents = tmp_path / "test.txt"
     documents.write_text("un/adj/soc.boats_20050204.0711\nCNN_CF_20030303.1900.00\n", encoding="utf8")
@@ -169,7 +169,7 @@ def test_ace_documents(tmp_path: Path) -> None:
 
 
 def test_ace_without_list_of_documents(tmp_path: Path) -> None:
-    """The message names the list."""
+    """The message names the missing list."""
     write_ace2004(tmp_path)
     with pytest.raises(ValueError, match=r"B032\] There is no file or folder .*dev.txt"):
         list(read_ace(tmp_path, NLP, problems=Problems(), documents=tmp_path / "dev.txt"))
@@ -188,7 +188,7 @@ def test_ace_in_a_config(tmp_path: Path, name: str) -> None:
 
 
 def test_ace_problems(tmp_path: Path) -> None:
-    """What does not fit is counted; the rest is read."""
+    """Annotations that do not fit are counted. The others are read."""
     text = "The mayor-elect of Riga met Ines Koh."
     entities = [
         Entity("PER", [("mayor", "mayor", 0), ("The mayor-elect of Riga", "mayor", 0), ("Ines Koh", "Koh", 0)]),
@@ -219,7 +219,7 @@ def test_ace_problems(tmp_path: Path) -> None:
 
 
 def test_ace_sentences(tmp_path: Path) -> None:
-    """A mention is in one sentence, also where a full stop is inside it; the pipeline's own sentencizer is asked."""
+    """A mention with a full stop stays in one sentence. The pipeline's own sentencizer is used."""
     text = "He saw St. Olav's Church ! Here. There; here"
     entities = [Entity("FAC", [("Church ! Here", "Church", 0)])]
     write(tmp_path, 2005, "x", SGML.format(text=text), entities)
@@ -232,7 +232,7 @@ def test_ace_sentences(tmp_path: Path) -> None:
 
 
 def test_ace_offsets(tmp_path: Path) -> None:
-    """Tags don't count, entities count as they stand, unknown ones are text, and so is a lone `<`."""
+    """Offsets skip tags and count the characters of entities. Unknown entities and a lone `<` are text."""
     path = tmp_path / "x.sgm"
     path.write_text("<DOC>\nx\n<TEXT>\nA<i>&lt;\nB &UR; 1 < 2\n\n &QUOT;C\n</TEXT>\ny", encoding="utf8")
     source = read_sgml(path)
@@ -256,7 +256,7 @@ def test_ace_offsets(tmp_path: Path) -> None:
 
 
 def test_ace_missing_files(tmp_path: Path) -> None:
-    """One of a pair, or the same document twice."""
+    """A missing file of a pair, and the same document twice, are errors."""
     write(tmp_path / "a", 2004, "x", ace_files.BROADCAST_2004, [])
     write(tmp_path / "b", 2004, "x", ace_files.BROADCAST_2004, [])
     with pytest.raises(ValueError, match=r"B044\] The document X is in .*a and in .*b"):
@@ -272,7 +272,7 @@ def test_ace_missing_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "old, new, problem",
     [
-        ("</entity>", "", r"line \d+: no XML \(mismatched tag.*Expected ACE's XML"),
+        ("</entity>", "", r"line \d+: not XML \(mismatched tag.*Expected ACE's XML"),
         ('START="', 'FIRST="', r"line 8: START and END of \('', '\d+'\). Expected the numbers"),
         ('START="', 'START="-', r"line 8: START and END of \('-\d+', "),
         ("extent>", "part>", r"line 6: a mention without <extent>"),
@@ -280,7 +280,7 @@ def test_ace_missing_files(tmp_path: Path) -> None:
     ],
 )
 def test_ace_xml_errors(tmp_path: Path, old: str, new: str, problem: str) -> None:
-    """The message names file and line, and what is expected there."""
+    """The message names the file, the line and the expected content."""
     write(tmp_path, 2004, "x", ace_files.BROADCAST_2004, ace_files.BROADCAST_ENTITIES)
     path = tmp_path / "x.apf.xml"
     path.write_text(path.read_text(encoding="utf8").replace(old, new), encoding="utf8")
@@ -289,7 +289,7 @@ def test_ace_xml_errors(tmp_path: Path, old: str, new: str, problem: str) -> Non
 
 
 def test_ace_source_without_text(tmp_path: Path) -> None:
-    """It is no source file of ACE; an empty text is one."""
+    """A file without <TEXT> is an error. An empty text is not."""
     write(tmp_path, 2004, "x", SGML.format(text=""), [])
     [doc] = read_ace(tmp_path, NLP, problems=Problems())
     assert (doc.text, spans_of(doc)) == ("", [])
@@ -299,6 +299,6 @@ def test_ace_source_without_text(tmp_path: Path) -> None:
 
 
 def test_ace_mention_option(tmp_path: Path) -> None:
-    """It is either of two."""
+    """`mention` has two possible values."""
     with pytest.raises(ValueError, match=r"B016\] Unknown value of `mention` 'heads'. There are: extent, head"):
         list(read_ace(tmp_path, NLP, problems=Problems(), mention="heads"))

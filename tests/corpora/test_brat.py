@@ -16,7 +16,7 @@ NLP = spacy.blank("en")
 
 
 def write(folder: Path, name: str, text: str, *annotations: str) -> Path:
-    """Write the two files of a document; RETURNS the one with the annotations."""
+    """Write the two files of a document. RETURNS (Path): The file with the annotations."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.txt").write_text(text, encoding="utf8", newline="")
     path = folder / f"{name}.ann"
@@ -25,7 +25,7 @@ def write(folder: Path, name: str, text: str, *annotations: str) -> Path:
 
 
 def test_brat_document(tmp_path: Path) -> None:
-    """Nested entities are read, annotations of other kinds are not. Characters are code points."""
+    """Nested entities are read, other annotations are not. Offsets count code points."""
     write(
         tmp_path,
         "x",
@@ -48,7 +48,7 @@ def test_brat_document(tmp_path: Path) -> None:
 
 
 def test_brat_parts_of_a_span(tmp_path: Path) -> None:
-    """Text between two parts makes a span discontinuous; the end of a line, at which brat breaks spans, does not."""
+    """A span is discontinuous if there is text between its parts, but not if brat broke it at the end of a line."""
     path = write(
         tmp_path,
         "x",
@@ -63,7 +63,7 @@ def test_brat_parts_of_a_span(tmp_path: Path) -> None:
 
 
 def test_brat_problems(tmp_path: Path) -> None:
-    """What does not fit is counted; the rest is read."""
+    """Annotations that do not fit are counted. The others are read."""
     path = write(
         tmp_path,
         "x",
@@ -92,14 +92,14 @@ def test_brat_problems(tmp_path: Path) -> None:
 
 
 def test_brat_sentences(tmp_path: Path) -> None:
-    """A line is a sentence, where asked for; blank lines belong to the line before."""
+    """With `sentences`, each line is a sentence. Blank lines belong to the line before."""
     write(tmp_path, "x", "One rose. Two fell.\n \n\tThree stood.\r\nFour.\n")
     [doc] = read_brat(tmp_path, NLP, problems=Problems(), sentences=True)
     assert [sentence.text.strip() for sentence in doc.sents] == ["One rose. Two fell.", "Three stood.", "Four."]
 
 
 def test_brat_folders(tmp_path: Path) -> None:
-    """Folders in folders, names with dots; a document without annotations has the group all the same."""
+    """Subfolders and names with dots. A document without annotations has an empty group."""
     write(tmp_path / "b", "x.1", "Riga.", "T1\tGPE 0 4\tRiga")
     write(tmp_path / "a" / "deep", "y", "Rain.")
     (tmp_path / "annotation.conf").write_text("[entities]\n", encoding="utf8")
@@ -123,14 +123,14 @@ def test_brat_missing_file(tmp_path: Path, suffix: str, other: str) -> None:
     "line", ["T1\tGPE 0\tRiga", "T1 GPE 0 4 Riga", "T1\tGPE a b\tRiga", "GPE 0 4", "T1\tGPE 0 4;\tx"]
 )
 def test_brat_errors(tmp_path: Path, line: str) -> None:
-    """The message names file and line, and what is expected there."""
+    """The message names the file, the line and the expected content."""
     write(tmp_path, "x", "Riga.", "T1\tGPE 0 4\tRiga", line)
     with pytest.raises(ValueError, match=r"B013\] .*x.ann, line 2: the annotation '.*Expected T1, a tab"):
         list(read_brat(tmp_path, NLP, problems=Problems()))
 
 
 def test_brat_encoding(tmp_path: Path) -> None:
-    """A text that is not UTF-8 is an error that says where."""
+    """A text that is not UTF-8 is an error that names the line."""
     write(tmp_path, "x", "")
     (tmp_path / "x.txt").write_bytes(b"One\nm\xe9tro\n")
     with pytest.raises(ValueError, match=r"B013\] .*x.txt, line 2: .*Expected text in UTF-8"):
@@ -139,7 +139,7 @@ def test_brat_encoding(tmp_path: Path) -> None:
 
 @st.composite
 def documents(draw: st.DrawFn) -> Doc:
-    """RETURNS (Doc): A doc of the tokenizer's, with spans that overlap as they like."""
+    """RETURNS (Doc): A doc from the tokenizer, with any overlapping spans."""
     alphabet = st.one_of(st.sampled_from("aB. \n\r\t'é\U0001f985\u2028\x0b"), st.characters(exclude_categories=["Cs"]))
     doc = NLP.make_doc(draw(st.text(alphabet, max_size=40)))
     group = set()
@@ -155,7 +155,7 @@ def documents(draw: st.DrawFn) -> Doc:
 @settings(max_examples=150, deadline=None, database=None)
 @given(doc=documents())
 def test_brat_round_trip(doc: Doc, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What is written is read: the text to the character, and every span."""
+    """The text and all spans are the same after writing and reading."""
     path = tmp_path_factory.mktemp("brat") / "a.b"
     write_brat(doc, path, spans_key="gold")
     [found] = read_brat(path.parent, NLP, spans_key="gold", problems=Problems(strict=True))
@@ -164,7 +164,7 @@ def test_brat_round_trip(doc: Doc, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_brat_writes_what_brat_does(tmp_path: Path) -> None:
-    """A span over the end of a line has two parts, and one line of quoted text."""
+    """A span on two lines has two parts, and one line of quoted text."""
     doc = NLP.make_doc("In South\nKorea.")
     doc.spans["sc"] = [doc.char_span(3, 14, label="GPE")]
     write_brat(doc, tmp_path / "new" / "x")
@@ -184,7 +184,7 @@ def test_brat_label_that_cannot_be_written(tmp_path: Path, label: str) -> None:
 
 @pytest.mark.skipif(not (SHARED / "litbank").exists(), reason="LitBank is not in the repository")
 def test_brat_litbank() -> None:
-    """All annotations are read, or counted among what could not be."""
+    """All annotations are read or counted as problems."""
     folder = SHARED / "litbank" / "brat"
     problems = Problems()
     docs = list(read_brat(folder, NLP, problems=problems))

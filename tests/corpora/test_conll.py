@@ -53,7 +53,7 @@ def test_conll_2003(tmp_path: Path) -> None:
 
 
 def test_conll_other_columns(tmp_path: Path) -> None:
-    """The chunks instead of the entities, the tags in another column than the last."""
+    """Chunks instead of entities, and tags in a column before the last."""
     first, _ = read(tmp_path, CONLL2003, tag_column=2, spans_key="chunks")
     assert spans_of(first, "chunks")[:3] == [(0, 1, "NP"), (1, 2, "VP"), (2, 3, "NP")]
     [doc] = read(tmp_path, "1 Riga B-GPE x\n", token_column=1, tag_column=2)
@@ -61,7 +61,7 @@ def test_conll_other_columns(tmp_path: Path) -> None:
 
 
 def test_conll_sentences_of_a_document(tmp_path: Path) -> None:
-    """Without borders; a line of a tab alone ends a sentence as a blank one does (WNUT 2017)."""
+    """Files without borders. A line with only a tab ends a sentence, as a blank line does (WNUT 2017)."""
     text = "".join(f"w{i}\tO\n{'' if i % 2 else chr(9)}\n" for i in range(5))
     assert [len(doc) for doc in read(tmp_path, text, sentences_per_doc=2)] == [2, 2, 1]
     assert [len(doc) for doc in read(tmp_path, text, sentences_per_doc=0)] == [5]
@@ -69,14 +69,14 @@ def test_conll_sentences_of_a_document(tmp_path: Path) -> None:
 
 
 def test_conll_tokens_with_spaces_and_signs(tmp_path: Path) -> None:
-    """Tabs separate where there are any; # begins a token, not a comment."""
+    """In lines with tabs, only tabs separate columns. # begins a token, not a comment."""
     [doc] = read(tmp_path, "#riga\tO\nNew York\tB-GPE\n\u200b\tO\n")
     assert [token.text for token in doc] == ["#riga", "New York", "\u200b"]
     assert spans_of(doc) == [(1, 2, "GPE")]
 
 
 def test_conll_folder(tmp_path: Path) -> None:
-    """A document never goes over the end of a file; the scheme is told for each."""
+    """A document ends with its file. The scheme is found for each file."""
     (tmp_path / "a.tsv").write_text("a I-X\nb B-X", encoding="utf8")
     (tmp_path / "b.tsv").write_text("a S-X\n\nb O\n", encoding="utf8")
     docs = list(read_conll(tmp_path, NLP, problems=Problems(strict=True)))
@@ -130,7 +130,7 @@ def test_tag(tag: str, expected: Tag | None) -> None:
 
 
 def tags(*sentences: str) -> list[list[Tag]]:
-    """RETURNS (list): The tags of sentences; one without label has X."""
+    """RETURNS (list): The tags of sentences. A tag without label has X."""
     return [[tag for text in sentence.split() if (tag := parse_tag(text, "X"))] for sentence in sentences]
 
 
@@ -165,7 +165,7 @@ def test_scheme(sentences: list[str], scheme: str) -> None:
     ],
 )
 def test_spans_of_tags(sentence: str, scheme: str, spans: list, problems: list) -> None:
-    """What the scheme doesn't allow is read all the same, and said."""
+    """Tags that break the scheme are read and reported."""
     [sentence_tags] = tags(sentence)
     lines = [10 + i for i in range(len(sentence_tags))]
     found, mended = spans_of_tags(sentence_tags, lines, 100, scheme)
@@ -182,7 +182,7 @@ def test_conll_counts_wrong_tags(tmp_path: Path) -> None:
 
 
 def write(docs: list[list[tuple[int, str]]], scheme: str, separator: str, borders: bool) -> str:
-    """Write documents, each one sentence of entities, by length and label; one without label is no entity."""
+    """RETURNS (str): Documents of one sentence each, from length and label of its entities. No label is no entity."""
     text = ""
     for entities in docs:
         text += "-DOCSTART- O\n\n" if borders else ""
@@ -213,7 +213,7 @@ ENTITIES = st.lists(st.tuples(st.integers(1, 3), st.sampled_from(["", "X", "Y"])
 def test_conll_round_trip(
     docs: list, scheme: str, separator: str, borders: bool, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """What is written is read, in each scheme."""
+    """Spans are the same after writing and reading, in each scheme."""
     path = tmp_path_factory.mktemp("conll") / "x.txt"
     found = read(path, write(docs, scheme, separator, borders), scheme=scheme, sentences_per_doc=1)
     assert len(found) == len(docs)
@@ -223,7 +223,7 @@ def test_conll_round_trip(
         assert spans_of(doc) == expected
 
 
-# Sentences, tokens and spans as awk counts them: runs of lines with two columns, such lines, and tags with B.
+# Sentences, tokens and spans as counted with awk: blocks of lines with two columns, their lines, and B tags.
 REAL = [
     ("ncbi-disease/train.tsv", (5424, 135701, 5134)),
     ("ncbi-disease/devel.tsv", (923, 23969, 787)),

@@ -1,4 +1,4 @@
-"""The demo corpus is what it has to be."""
+"""The demo corpus has the properties that its documentation promises."""
 
 import pytest
 import spacy
@@ -31,7 +31,7 @@ def demo() -> dict[str, list[Doc]]:
 
 
 def test_demo_parts() -> None:
-    """Every document is in just one part."""
+    """Every document is in exactly one part."""
     names = [name for part in PARTS for name in part_names(part)]
     assert sorted(names) == sorted(path.stem for path in (DEMO / "documents").iterdir())
 
@@ -57,7 +57,7 @@ def test_demo_test_part_is_new(demo: dict[str, list[Doc]]) -> None:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_demo_follows_its_guidelines(demo: dict[str, list[Doc]], part: str) -> None:
-    """Spans never cross, never have the extent of another, and stay inside their sentence."""
+    """Spans never cross, never share an extent, and stay inside their sentence."""
     for doc in demo[part]:
         spans = [(span.start, span.end) for span in doc.spans["sc"]]
         assert len({*spans}) == len(spans)

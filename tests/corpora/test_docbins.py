@@ -43,7 +43,7 @@ def test_groups_are_written_whole(tmp_path: Path) -> None:
 
 
 def make_docs(n: int) -> Iterator[Doc]:
-    """Documents of three tokens, with a span in another."""
+    """YIELDS (Doc): Documents of three tokens, with a span inside another."""
     for i in range(n):
         doc = Doc(NLP.vocab, words=[f"w{i}", "b", "c"], sent_starts=[True, False, True])
         doc.spans["sc"] = [doc.char_span(0, len(f"w{i} b"), label="X"), doc.char_span(0, len(f"w{i}"), label="Y")]

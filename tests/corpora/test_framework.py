@@ -92,7 +92,7 @@ def test_spans_by_tokens(annotation: tuple, kind: str | None) -> None:
 
 
 def test_spans_are_in_order_and_once() -> None:
-    """By first token, outer first, then by label; the same extent may have two labels."""
+    """Sorted by first token, outer spans first, then by label. The same extent may have two labels."""
     doc, problems = NLP.make_doc("a b c"), Problems()
     found = [(1, 2, "Z"), (0, 1, "X"), (1, 2, "Y"), (0, 3, "X"), (0, 1, "X")]
     annotations = [Annotation(*span, line) for line, span in enumerate(found, start=1)]
@@ -102,7 +102,7 @@ def test_spans_are_in_order_and_once() -> None:
 
 
 def test_source_files(tmp_path: Path) -> None:
-    """A file whatever its name; a folder's by name, subfolders too, hidden ones not."""
+    """A file with any name, or the files of a folder and its subfolders, sorted, without hidden ones."""
     for name in ("b.tsv", "a.tsv", "c.txt", ".hidden.tsv", "sub/d.tsv", ".git/e.tsv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -124,7 +124,7 @@ JSON = st.dictionaries(
 def test_json_arrays_are_read_in_pieces(
     values: list[dict], indent: int | None, chunk: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Wherever a piece ends, also inside an object."""
+    """A piece may end anywhere, even inside an object."""
     path = tmp_path_factory.mktemp("json") / "x.json"
     text = json.dumps(values, indent=indent)
     path.write_text(f"  {text}", encoding="utf8")
@@ -141,12 +141,12 @@ def test_json_arrays_are_read_in_pieces(
 @pytest.mark.parametrize(
     "text, line, problem",
     [
-        ('{"a": 1}\n{"a": }\n', 2, r"no JSON"),
+        ('{"a": 1}\n{"a": }\n', 2, r"not JSON"),
         ('{"a": 1}\n[2]\n', 2, r"'\[2\]'\. Expected a JSON object"),
-        ('[{"a": 1},\n{"a": }]', 2, r"no JSON"),
+        ('[{"a": 1},\n{"a": }]', 2, r"not JSON"),
         ('[{"a": 1},\n\n3]', 3, r"'3'\. Expected a JSON object"),
-        ('[{"a": 1}\n', 2, r"no JSON"),
-        ("no JSON", 1, r"no JSON"),
+        ('[{"a": 1}\n', 2, r"not JSON"),
+        ("no JSON", 1, r"not JSON"),
         (b'{"a": 1}\n{"a": "\xff"}', 2, r".*Expected text in UTF-8"),
         (b'[{"a": "\xff"}]', 1, r".*Expected text in UTF-8"),
     ],
@@ -191,7 +191,7 @@ def test_options_have_types_and_docs(name: str) -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_says_where_there_is_nothing(name: str, tmp_path: Path) -> None:
-    # Datasets of Hugging Face are folders, not files of a kind.
+    # A dataset of Hugging Face is a folder, not a file with a suffix.
     with pytest.raises(ValueError, match=r"B046\]" if name == "huggingface" else r"B031\]"):
         list(FORMATS[name](tmp_path, NLP, spans_key="sc", problems=Problems()))
     with pytest.raises(ValueError, match=r"B032\]"):
@@ -212,7 +212,7 @@ max_tokens = 4
 
 
 def test_registered_reader_yields_examples(tmp_path: Path) -> None:
-    """Augmented, anew each time; it warns once of what it left out."""
+    """Augmented, and read again at each pass. One warning says what was left out."""
     (tmp_path / "a.txt").write_text("In [GPE Riga] it rained.\nIt did.\n[X no]thing", encoding="utf8")
     config = Config().from_str(CORPUS.format(path=json.dumps(str(tmp_path))))
     corpus = registry.resolve(config)["corpora"]["train"]

@@ -25,7 +25,7 @@ def sentence(words: str, *mentions: tuple[int, int, str], doc_id: str = "") -> d
 
 
 def write(path: Path, values: list[dict], array: bool = False) -> Path:
-    """Write objects, one a line or as an array."""
+    """Write objects, one per line or as an array."""
     path = path / "x.jsonlines" if path.is_dir() else path
     path.write_text(json.dumps(values) if array else "\n".join(map(json.dumps, values)), encoding="utf8")
     return path
@@ -61,7 +61,7 @@ def test_genia_sentences_apart(tmp_path: Path) -> None:
 
 
 def test_genia_counts_what_is_out_of_range(tmp_path: Path) -> None:
-    """Beyond the document; the line is that of the sentence."""
+    """A span beyond the document. The reported line is that of the sentence."""
     path = write(tmp_path, [sentence("a b", doc_id="1"), sentence("c", (0, 2, "DNA"), (0, 1, "DNA"), doc_id="1")])
     problems = Problems()
     [doc] = read_genia(path, NLP, problems=problems)
@@ -148,7 +148,7 @@ def test_dygie_round_trip(docs: list, offsets: str, key: str, tmp_path_factory: 
         ("ner", [[3, 4, "X"]], (3, 5, "X")),
         ("ners", [[3, 4, "X"]], (3, 5, "X")),
         ("ner", [[0, 1, "X"]], (3, 5, "X")),
-        # Fits both ways: the key decides.
+        # Both ways fit: the key decides.
         ("ners", [[3, 3, "X"]], (6, 7, "X")),
         ("ner", [[3, 3, "X"]], (3, 4, "X")),
     ],
@@ -210,7 +210,7 @@ with <cons lex="m" sem="G#RNA_molecule">mRNA</cons>.</sentence>
 
 
 def test_genia_xml(tmp_path: Path) -> None:
-    """Five types from the classes, nested ones, whitespace as one space; what is left out is counted."""
+    """Five types, nested spans, whitespace as one space. What is left out is counted."""
     path = tmp_path / "x.xml"
     path.write_text(XML, encoding="utf8")
     problems = Problems()
@@ -243,11 +243,11 @@ def test_genia_xml_all_classes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text, line, problem",
     [
-        ("<set>\n<article>\n</set>", 3, "no XML"),
-        ("<set>\n<article>\n", 3, "no XML"),
+        ("<set>\n<article>\n</set>", 3, "not XML"),
+        ("<set>\n<article>\n", 3, "not XML"),
         ("<set>\n<x/>\n</set>\n", 1, "no <article>"),
         ("<set>\n<article>\n</article>\n</set>", 2, "an <article> without <title> and <abstract>"),
-        ("no XML", 1, "no XML"),
+        ("no XML", 1, "not XML"),
     ],
 )
 def test_genia_xml_errors(tmp_path: Path, text: str, line: int, problem: str) -> None:
@@ -260,7 +260,7 @@ def test_genia_xml_errors(tmp_path: Path, text: str, line: int, problem: str) ->
 @settings(max_examples=40, deadline=None, database=None)
 @given(docs=documents())
 def test_genia_xml_round_trip(docs: list, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Spans that nest; the words keep apart, so that the tokenizer finds them again."""
+    """Nested spans. Words are separated, so that the tokenizer finds them again."""
     text, expected = "<set>\n", []
     for document in docs:
         sentences, spans, plain = [], [], ""

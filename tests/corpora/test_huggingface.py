@@ -22,7 +22,7 @@ WORDS = ["Anna", "left", "New", "York"]
 
 @pytest.fixture(scope="module")
 def datasets() -> Any:
-    """The package, where it is installed."""
+    """The package, if it is installed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = pytest.importorskip("datasets", reason="the extra `datasets` isn't installed")
@@ -43,7 +43,7 @@ def save(datasets: Any, tmp_path: Path) -> Any:
 
 
 def span(start: int, end: int, label: Any) -> dict:
-    """RETURNS (dict): A span as rows have it."""
+    """RETURNS (dict): A span as in a row."""
     return {"start": start, "end": end, "label": label}
 
 
@@ -53,7 +53,7 @@ def span_type(datasets: Any, label: Any) -> dict:
 
 
 def test_tags_that_a_class_label_names(datasets: Any, save: Any) -> None:
-    """A row is a document; a tag that can't be where it is counts as a problem, with its row as line."""
+    """A row is a document. A tag in a wrong place counts as a problem, with its row as line."""
     features = {
         "tokens": datasets.List(datasets.Value("string")),
         "ner_tags": datasets.List(datasets.ClassLabel(names=TAGS)),
@@ -77,7 +77,7 @@ def test_tags_that_are_strings_in_other_columns(datasets: Any, save: Any) -> Non
 @pytest.mark.parametrize("kind", ["list of dicts", "dict of lists"])
 @pytest.mark.parametrize("named", [True, False])
 def test_spans_by_tokens(datasets: Any, save: Any, kind: str, named: bool) -> None:
-    """Nested ones too. What doesn't fit is counted."""
+    """Nested spans. Spans that do not fit are counted."""
     label = datasets.ClassLabel(names=["GPE", "PER"]) if named else datasets.Value("string")
     parts = span_type(datasets, label)
     found = [span(2, 4, 0 if named else "GPE"), span(0, 4, 1 if named else "PER"), span(3, 5, 1 if named else "PER")]
@@ -96,7 +96,7 @@ def test_spans_by_tokens(datasets: Any, save: Any, kind: str, named: bool) -> No
 
 
 def test_spans_by_characters(datasets: Any, save: Any) -> None:
-    """Where there are no tokens."""
+    """Spans of rows without tokens."""
     features = {
         "text": datasets.Value("string"),
         "spans": datasets.List(span_type(datasets, datasets.Value("string"))),
@@ -108,7 +108,7 @@ def test_spans_by_characters(datasets: Any, save: Any) -> None:
 
 
 def test_splits(datasets: Any, tmp_path: Path) -> None:
-    """One has to be named: test data doesn't get into training data by an oversight."""
+    """A split has to be named, so that test data can't become training data by mistake."""
     row = {"tokens": ["Riga"], "ner_tags": ["B-GPE"]}
     split = datasets.Dataset.from_list([row])
     datasets.DatasetDict({"train": split, "test": split}).save_to_disk(tmp_path)

@@ -45,7 +45,7 @@ NODE = st.recursive(TEXT, lambda inner: st.tuples(LABEL, st.lists(inner, min_siz
 @settings(max_examples=60, deadline=None, database=None)
 @given(st.lists(NODE, max_size=4))
 def test_inline_round_trip(nodes: list[Node]) -> None:
-    """What is written is read: the text, and every span, by start, outer before inner."""
+    """The text and all spans are the same after writing and reading. Spans are sorted by start, outer spans first."""
     markup, text, spans = write(nodes)
     found_text, found = parse_line(markup)
     assert found_text == text
@@ -72,7 +72,7 @@ def test_inline_line(line: str, text: str, spans: list[tuple[int, int, str]]) ->
 
 
 def test_inline_document(tmp_path: Path) -> None:
-    """A line is a sentence, a blank line a paragraph, and # begins what is no text."""
+    """Each line is a sentence, a blank line ends a paragraph, and # begins a comment."""
     path = tmp_path / "doc.txt"
     path.write_text("# title: x\n\nIn [GPE Riga] it rained.  \nIt did.\n\n\n[PER Ines] left.\n", encoding="utf8")
     [doc] = read_inline(path, NLP, spans_key="gold", problems=Problems())
@@ -82,7 +82,7 @@ def test_inline_document(tmp_path: Path) -> None:
 
 
 def test_inline_document_without_spans(tmp_path: Path) -> None:
-    """It has the key all the same: its false positives count."""
+    """It has an empty group, so that its false positives count."""
     path = tmp_path / "doc.txt"
     path.write_text("It rained.\n", encoding="utf8")
     assert [spans_of(doc) for doc in read_inline(path, NLP, problems=Problems())] == [[]]
@@ -102,7 +102,7 @@ def test_inline_document_without_spans(tmp_path: Path) -> None:
     ],
 )
 def test_inline_errors(tmp_path: Path, line: str, problem: str) -> None:
-    """The message names file, line and column, and what is expected."""
+    """The message names the file, the line, the column and the expected content."""
     path = tmp_path / "doc.txt"
     path.write_text(f"# title: x\n\nA line that is right.\n{line}\n", encoding="utf8")
     with pytest.raises(ValueError, match=rf"B013\] .*doc.txt, line 4: {problem}.*Expected"):
@@ -110,7 +110,7 @@ def test_inline_errors(tmp_path: Path, line: str, problem: str) -> None:
 
 
 def test_inline_span_inside_a_token(tmp_path: Path) -> None:
-    """It is counted; the others are read."""
+    """It is counted. The others are read."""
     path = tmp_path / "doc.txt"
     path.write_text("# title: x\n\nIn [GPE Ri]ga [PER Ines] slept.\n", encoding="utf8")
     problems = Problems()

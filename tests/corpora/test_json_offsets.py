@@ -21,7 +21,7 @@ TEXT = "In Riga it rained."
 
 
 def write(folder: Path, *values: dict, array: bool = False) -> Path:
-    """Write objects, one a line or as an array."""
+    """Write objects, one per line or as an array."""
     path = folder / "x.json"
     path.write_text(json.dumps(values, indent=1) if array else "\n".join(map(json.dumps, values)), encoding="utf8")
     return path
@@ -45,7 +45,7 @@ def test_jsonl_dialects(tmp_path: Path, value: dict) -> None:
 
 @pytest.mark.parametrize("value", [{}, {"spans": []}, {"label": "WEATHER"}, {"spans": None}])
 def test_jsonl_without_spans(tmp_path: Path, value: dict) -> None:
-    """The key is there all the same. A label that is a string is about the whole text."""
+    """The group is empty. A label that is a string describes the whole text."""
     [doc] = read_jsonl(write(tmp_path, {"text": TEXT, **value}), NLP, problems=Problems(strict=True))
     assert spans_of(doc) == []
 
@@ -60,7 +60,7 @@ def test_jsonl_tokens(tmp_path: Path) -> None:
 
 
 def test_jsonl_counts_what_it_leaves_out(tmp_path: Path) -> None:
-    """Rejected documents, and spans inside a token; only the latter are an error if strict."""
+    """Rejected documents, and spans inside a token. Only the spans are an error if strict."""
     values = [
         {"text": "no", "spans": [], "answer": "reject"},
         {"text": "no", "spans": [], "answer": "ignore"},
@@ -104,7 +104,7 @@ def task(text: str, *results: dict) -> dict:
 
 @pytest.mark.parametrize("array", [True, False])
 def test_label_studio(tmp_path: Path, array: bool) -> None:
-    """A result with two labels is two spans; results that are no spans are passed over."""
+    """A result with two labels is two spans. Results without spans are skipped."""
     other = {"type": "choices", "value": {"choices": ["x"]}}
     relation = {"type": "relation", "from_id": "a", "to_id": "b"}
     value = task(TEXT, result(3, 7, "GPE", "LOC", text="Riga"), other, relation)
@@ -121,7 +121,7 @@ def test_label_studio_min(tmp_path: Path) -> None:
 
 
 def test_label_studio_counts_emoji_twice(tmp_path: Path) -> None:
-    """A browser's offsets are taken where the quoted text says so; a quotation that is nowhere near is a problem."""
+    """A browser's offsets are used if they fit the quoted text. If neither way fits, it is a problem."""
     text = "\U0001f600 In Riga \U0001f600"
     value = task(
         text, result(6, 10, "GPE", text="Riga"), result(5, 9, "X", text="Riga"), result(0, 4, "Y", text="Oslo")
@@ -133,7 +133,7 @@ def test_label_studio_counts_emoji_twice(tmp_path: Path) -> None:
 
 
 def test_label_studio_annotations(tmp_path: Path) -> None:
-    """The first that wasn't skipped; a task without any is left out."""
+    """The first annotation that was not skipped is read. A task without annotations is left out."""
     several = task(TEXT, result(3, 7, "GPE"))
     several["annotations"] = [{"was_cancelled": True, "result": []}, *several["annotations"], {"result": []}]
     problems = Problems()
@@ -176,7 +176,7 @@ def docs_with_spans(draw: st.DrawFn) -> Doc:
     array=st.booleans(),
 )
 def test_round_trip(docs: list[Doc], dialect: str, array: bool, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What is written is read, in each dialect."""
+    """Texts and spans are the same after writing and reading, in each dialect."""
     values = []
     for doc in docs:
         spans = [(span.start_char, span.end_char, span.label_) for span in doc.spans["sc"]]
@@ -197,7 +197,7 @@ def test_round_trip(docs: list[Doc], dialect: str, array: bool, tmp_path_factory
 
 
 def test_ents(tmp_path: Path) -> None:
-    """Entities become spans, beside those there are; documents without any get an empty group."""
+    """Entities are added to the existing spans. Documents without entities have an empty group."""
     doc = NLP.make_doc(TEXT)
     doc.ents = [Span(doc, 1, 2, "GPE")]
     nested = NLP.make_doc(TEXT)
@@ -212,7 +212,7 @@ def test_ents(tmp_path: Path) -> None:
 
 
 def test_ents_errors(tmp_path: Path) -> None:
-    """spaCy's own message."""
+    """The message is that of spaCy."""
     (tmp_path / "x.spacy").write_text("no DocBin", encoding="utf8")
     with pytest.raises(ValueError, match=r"E1014"):
         list(read_ents(tmp_path, NLP, problems=Problems()))

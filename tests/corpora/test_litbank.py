@@ -14,13 +14,13 @@ NLP = spacy.blank("en")
 
 
 def tsv(*rows: str) -> str:
-    """RETURNS (str): Lines with tabs for spaces; four tags O where only a token is given."""
+    """RETURNS (str): Lines with tabs for spaces, and four O tags after a token without tags."""
     lines = [row if " " in row or not row else f"{row} O O O O" for row in rows]
     return "\n".join(line.replace(" ", "\t") for line in lines) + "\n"
 
 
 def test_litbank_document(tmp_path: Path) -> None:
-    """Four layers of BIO, the last column of the files empty, an entity of two layers kept once."""
+    """Four layers of BIO tags, an empty last column, and an entity of two layers that is kept once."""
     path = tmp_path / "x_brat.tsv"
     path.write_text(
         tsv(
@@ -46,14 +46,14 @@ def test_litbank_document(tmp_path: Path) -> None:
 
 
 def test_litbank_entity_at_the_end_of_a_file(tmp_path: Path) -> None:
-    """The last entity ends with the file, whether or not a line break does."""
+    """The last entity ends with the file, with or without a line break."""
     path = tmp_path / "x_brat.tsv"
     path.write_text(tsv("in", "Riga B-GPE O O O", "city I-GPE O O O").rstrip(), encoding="utf8")
     assert [spans_of(doc) for doc in read_litbank(path, NLP, problems=Problems())] == [[(1, 3, "GPE")]]
 
 
 def test_litbank_without_entities(tmp_path: Path) -> None:
-    """The key is there: false positives count."""
+    """The group is empty, so that false positives count."""
     path = tmp_path / "x_brat.tsv"
     path.write_text(tsv("It", "rained"), encoding="utf8")
     assert [spans_of(doc) for doc in read_litbank(path, NLP, problems=Problems())] == [[]]
@@ -71,7 +71,7 @@ def test_litbank_without_entities(tmp_path: Path) -> None:
     ],
 )
 def test_litbank_errors(tmp_path: Path, row: str, problem: str) -> None:
-    """The message names file and line, and what is expected there."""
+    """The message names the file, the line and the expected content."""
     path = tmp_path / "x_brat.tsv"
     path.write_text(tsv("It", "", "the B-GPE O O O", row), encoding="utf8")
     with pytest.raises(ValueError, match=rf"B013\] .*x_brat.tsv, line 4: {problem}"):
@@ -79,7 +79,7 @@ def test_litbank_errors(tmp_path: Path, row: str, problem: str) -> None:
 
 
 def test_litbank_entities_end_with_their_sentence(tmp_path: Path) -> None:
-    """An I tag can't go on over a blank line."""
+    """An I tag can't continue an entity after a blank line."""
     path = tmp_path / "x_brat.tsv"
     path.write_text(tsv("the B-GPE O O O", "", "city I-GPE O O O"), encoding="utf8")
     with pytest.raises(ValueError, match=r"line 3: the tag 'I-GPE' in layer 1"):
