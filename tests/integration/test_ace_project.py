@@ -28,7 +28,7 @@ def test_ace_corpus_command(project: Path, year: int) -> None:
     for part, names in parts.items():
         (assets / f"{part}.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf8")
     result = run_python(project, "-m", "spacy", "project", "run", "corpus", ".", "--vars.dataset", dataset)
-    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.returncode == 0, result.output
     n_spans = {2004: {first: 12, second: 3}, 2005: {first: 9, second: 5}}[year]
     labels = json.loads((project / "corpus" / dataset / "labels.json").read_text(encoding="utf8"))
     assert list(labels) == ["PER", "ORG", "GPE", "LOC", "FAC", "VEH", "WEA"]
@@ -38,7 +38,7 @@ def test_ace_corpus_command(project: Path, year: int) -> None:
         assert [len(doc.spans["sc"]) for doc in docs] == [n_spans[name] for name in names]
         assert all(span.label_ in labels for doc in docs for span in doc.spans["sc"])
     # The table that tells whether it is the split that papers use.
-    output = result.stdout
+    output = result.output
     reported = {2004: ("22,231", "3,036"), 2005: ("25,300", "3,099")}[year]
     assert "as reported" in output
     assert all(number in output for number in reported)
@@ -60,5 +60,5 @@ def test_ace_corpus_command_without_a_document(project: Path) -> None:
         (assets / f"{part}.txt").write_text("nw/adj/AFP_1\n", encoding="utf8")
     result = run_python(project, "scripts/convert.py", "ace2005", assets, "datasets/ace2005", "corpus/ace2005")
     assert result.returncode == 1
-    assert "B043" in result.stdout and "AFP_1" in result.stdout
-    assert "Traceback" not in result.stdout + result.stderr
+    assert "B043" in result.output and "AFP_1" in result.output
+    assert "Traceback" not in result.output

@@ -87,7 +87,7 @@ def test_whole_workflow_on_conll2003(tmp_path: Path, tiny_encoder: str) -> None:
     few += f'\n[components.binder_ner.model]\n\n[components.binder_ner.model.text_encoder]\nname = "{tiny_encoder}"\n'
     settings.write_text(few, encoding="utf8")
     result = run_python(project, "-m", "spacy", "project", "run", "all", ".", "--vars.dataset", "conll2003")
-    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.returncode == 0, result.output
     scores = json.loads((project / "metrics" / "conll2003-binder-guideline.json").read_text(encoding="utf8"))
     assert set(scores["spans_sc_per_type"]) == {"PER", "ORG", "LOC", "MISC"}
     assert (project / "metrics" / "conll2003-binder-guideline.html").exists()

@@ -101,7 +101,7 @@ def test_given_patterns_are_checked(tmp_path: Path, pattern: dict, problem: str)
     srsly.write_json(tmp_path / "labels.json", {"GPE": "towns"})
     result = run_python(tmp_path, SCRIPTS / "dictionary.py", "x.jsonl", "labels.json", "out.jsonl")
     assert result.returncode == 1
-    assert f"x.jsonl, line 2: {problem}" in " ".join(result.stdout.split())
+    assert f"x.jsonl, line 2: {problem}" in " ".join(result.output.split())
     assert not (tmp_path / "out.jsonl").exists()
 
 
@@ -121,8 +121,8 @@ def test_workflow(tmp_path: Path, tiny_encoder: str) -> None:
     )
     arguments = ("run", "distant", ".", "--vars.dictionary", "own.jsonl")
     result = run_python(project, "-m", "spacy", "project", *arguments)
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert "PER, ORG, LOC, FAC, VEH, WORK" in result.stdout
+    assert result.returncode == 0, result.output
+    assert "PER, ORG, LOC, FAC, VEH, WORK" in result.output
     distant = project / "corpus" / "demo" / "distant"
     for part in ("train", "dev"):
         docs = list(DocBin().from_disk(distant / f"{part}.spacy").get_docs(NLP.vocab))
@@ -143,4 +143,4 @@ def test_workflow(tmp_path: Path, tiny_encoder: str) -> None:
     assert metrics["dictionary"]["patterns"] == 2
     assert (metrics["trained"]["seed"], metrics["trained"]["max_steps"]) == (42, 2)
     assert metrics["gold_spans"]["found_by_dictionary"]["n"] + metrics["gold_spans"]["missed_by_dictionary"]["n"] == 696
-    assert f"of {metrics['gold_spans']['missed_by_dictionary']['n']} it misses" in result.stdout
+    assert f"of {metrics['gold_spans']['missed_by_dictionary']['n']} it misses" in result.output

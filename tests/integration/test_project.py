@@ -1,7 +1,6 @@
 """The project: its file, its corpus, its report and its README."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -12,20 +11,18 @@ from typing import Any
 import pytest
 import spacy
 from conftest import DEMO, ROOT
+from project_copy import PROJECT, copy_project, run_python
 from spacy.tokens import DocBin
 from weasel.cli.document import MARKER_END, MARKER_START, project_document
+from weasel.cli.run import print_run_help
 from weasel.util import load_project_config
-
-PROJECT = ROOT / "project"
-ENV = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 
 
 def run(*arguments: object, cwd: Path) -> str:
     """Run Python in a folder, and return what it prints."""
-    command = [sys.executable, *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=ENV)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
+    result = run_python(cwd, *arguments)
+    assert result.returncode == 0, result.output
+    return result.output
 
 
 @pytest.fixture(scope="module")
@@ -36,21 +33,23 @@ def config() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def project_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project beside one of the configs, after its corpus command."""
-    folder = tmp_path_factory.mktemp("repository")
-    made = shutil.ignore_patterns("corpus", "training", "metrics", "packages", "project.lock", "__pycache__")
-    shutil.copytree(ROOT / "configs", folder / "configs")
-    shutil.copytree(PROJECT, folder / "project", ignore=made)
-    run("-m", "spacy", "project", "run", "corpus", cwd=folder / "project")
-    return folder / "project"
+    """A copy of the project beside the configs, after its corpus command, which was run as users do."""
+    folder = copy_project(tmp_path_factory.mktemp("repository"), assets=True)
+    subprocess.run([sys.executable, "-m", "spacy", "project", "run", "corpus"], cwd=folder, check=True)
+    return folder
 
 
-def test_every_command_is_documented_by_spacy() -> None:
-    output = run("-m", "spacy", "project", "run", "--help", cwd=PROJECT)
-    assert "Usage" in output
-    listed = run("-m", "spacy", "project", "run", "all", "--dry", cwd=PROJECT)
-    for name in ("corpus", "train", "evaluate", "report"):
-        assert f"Running command: {name}" in listed or f" {name} " in listed
+def test_every_command_is_documented_by_spacy(config: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    print_run_help(PROJECT)
+    printed = capsys.readouterr().out
+    for command in config["commands"]:
+        assert re.search(rf"^{command['name']} +{re.escape(command['help'][:20])}", printed, flags=re.M)
+    listed = run("-m", "spacy", "project", "run", "all", ".", "--dry", cwd=PROJECT)
+    for name in config["workflows"]["all"]:
+        assert f" {name} " in listed
+    assert listed.count("Running command: ") == sum(
+        len(command["script"]) for command in config["commands"] if command["name"] in config["workflows"]["all"]
+    )
 
 
 def test_workflows_name_commands(config: dict[str, Any]) -> None:
@@ -102,7 +101,7 @@ def test_corpus_command_gives_the_labels_and_the_config(project_copy: Path) -> N
 
 def test_report_command_prints_a_table_and_writes_a_page(project_copy: Path, trained: tuple[Path, Path]) -> None:
     shutil.copytree(trained[0], project_copy / "training" / "demo" / "binder-guideline" / "model-best")
-    printed = run("-m", "spacy", "project", "run", "report", cwd=project_copy)
+    printed = run("-m", "spacy", "project", "run", "report", ".", cwd=project_copy)
     metrics = json.loads(
         (project_copy / "metrics" / "demo-binder-guideline" / "metrics.json").read_text(encoding="utf8")
     )
