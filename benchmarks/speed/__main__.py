@@ -14,7 +14,7 @@ from spacy_binder.config import find_encoder
 
 from ..machine import machine
 from ..parts import choose, read_kept, run_part, write_json
-from .plan import GROUPS, MODES, Part, Plan
+from .plan import DEFAULT_MODES, GROUPS, MODES, Part, Plan
 from .tables import Tables
 
 # Tables are wide; where there is no terminal there is no width.
@@ -81,7 +81,9 @@ def main(
     dev: Path,
     test: Path,
     output: Path,
-    modes: Annotated[str, typer.Option(help=f"Of {', '.join(MODES)}; all by default.")] = ",".join(MODES),
+    modes: Annotated[str, typer.Option(help=f"Of {', '.join(MODES)}; `saved` is as PIPELINE is.")] = ",".join(
+        DEFAULT_MODES
+    ),
     threads: Annotated[str, typer.Option(help="Where they are not compared, the first number is used.")] = "1,2",
     runs: Annotated[int, typer.Option(help="Pairs that ratios are the medians of.")] = 3,
     only: Annotated[str, typer.Option(help=f"What to measure now, of {', '.join(GROUPS)}.")] = "",

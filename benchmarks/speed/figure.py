@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from .plan import Plan
 
-COLORS = {"float32": "#4c78a8", "bfloat16": "#f58518", "int8": "#54a24b"}
+COLORS = {"float32": "#4c78a8", "bfloat16": "#f58518", "saved": "#54a24b"}
 
 
 def style(mode: str) -> dict[str, str]:

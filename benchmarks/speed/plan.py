@@ -10,10 +10,13 @@ def text_encoder(precision: str, engine: str) -> dict[str, Any]:
     return {"mixed_precision": False, "inference_precision": precision, "inference_engine": engine}
 
 
-# Settings of the text encoder, by the name of the mode.
-MODES = {precision: text_encoder(precision, "torch") for precision in ("float32", "bfloat16", "int8")}
+# Settings of the text encoder, by the name of the mode. An int8 copy is part of a pipeline: see `saved`.
+MODES: dict[str, dict[str, Any]] = {name: text_encoder(name, "torch") for name in ("float32", "bfloat16")}
 if find_spec("openvino"):
-    MODES |= {f"openvino-{precision}": text_encoder(precision, "openvino") for precision in ("float32", "bfloat16")}
+    MODES |= {f"openvino-{name}": text_encoder(name, "openvino") for name in ("float32", "bfloat16")}
+DEFAULT_MODES = list(MODES)
+# The pipeline's own settings.
+MODES["saved"] = {}
 
 GROUPS = ["ratio", "scores", "memory", "training", "labels", "sweeps", "long", "peers", "startup"]
 # The most words of short documents, where batch sizes and other pipelines are compared.

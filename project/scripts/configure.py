@@ -1,4 +1,4 @@
-"""Write the config that a dataset is trained with: a general one, with the dataset's own settings over it."""
+"""Write the config for a dataset: a general config, with the dataset's settings merged into it."""
 
 from enum import Enum
 from pathlib import Path
@@ -9,7 +9,7 @@ from thinc.api import Config
 
 
 class Descriptions(str, Enum):
-    """What the type encoder reads of a label: what the guidelines mean by it, its name, or examples of it."""
+    """The text that describes a label: its sense in words, its name, or examples of it."""
 
     guideline = "guideline"
     name = "name"
@@ -17,16 +17,18 @@ class Descriptions(str, Enum):
 
 
 def labels_path(corpus: Path, descriptions: Descriptions) -> Path:
-    """RETURNS (Path): The file in the folder of a converted dataset that has its labels so described."""
-    # The plain name is what everything takes that doesn't choose.
+    """RETURNS (Path): The file with these descriptions in the folder of a converted dataset."""
+    # Commands without a choice of descriptions read labels.json.
     return corpus / ("labels.json" if descriptions == "guideline" else f"labels-{descriptions.value}.json")
 
 
 def dataset_config(base: Path, settings: Path) -> Config:
-    """RETURNS (Config): A general config with a dataset's settings over it. One without warm-up stays so.
+    """Merge a dataset's settings into a general config.
 
-    Where another config cuts passages otherwise, so that an epoch has other steps, its own settings lie beside the
-    dataset's, named like `settings.binder_paper.cfg`.
+    base (Path): The general config. Without warm-up, it stays without warm-up.
+    settings (Path): The dataset's settings. A file beside it, named like `settings.binder_paper.cfg`, is merged next:
+        it is for one config, which cuts passages in another way and so has other steps per epoch.
+    RETURNS (Config): The config, not interpolated.
     """
     given = Config().from_disk(base, interpolate=False)
     config = given.merge(Config().from_disk(settings, interpolate=False))
@@ -39,16 +41,16 @@ def dataset_config(base: Path, settings: Path) -> Config:
 
 
 def set_paths(config: Config, corpus: Path, descriptions: Descriptions = Descriptions.guideline) -> None:
-    """Let a config's paths point to a folder with the parts of a dataset, and to its labels so described."""
+    """Set the paths of a config to the parts and the labels in the folder of a converted dataset."""
     config["paths"]["train"] = (corpus / "train.spacy").as_posix()
     config["paths"]["dev"] = (corpus / "dev.spacy").as_posix()
     config["paths"]["labels"] = labels_path(corpus, descriptions).as_posix()
 
 
 def set_logger(config: Config, logger: Path, run: str) -> None:
-    """Let a config log as a file says, in which ${variables.run} is what the run is called."""
+    """Replace the logger of a config by that of a file, in which ${variables.run} is the name of the run."""
     config["variables"] = {"run": run}
-    # Whole, not merged: another logger has other settings.
+    # Replaced, not merged: another logger has other settings.
     config["training"]["logger"] = Config().from_disk(logger, interpolate=False)["training"]["logger"]
 
 
@@ -58,10 +60,14 @@ def main(
     corpus: Path,
     output: Path,
     descriptions: Annotated[Descriptions, typer.Option(help="What describes a label.")] = Descriptions.guideline,
-    logger: Annotated[Path | None, typer.Option(help="A config with [training.logger], instead of BASE's.")] = None,
-    run: Annotated[str, typer.Option(help="What loggers call the run; CORPUS and OUTPUT name it by default.")] = "",
+    logger: Annotated[
+        Path | None, typer.Option(help="A config with [training.logger], which replaces that of BASE.")
+    ] = None,
+    run: Annotated[
+        str, typer.Option(help="The name of the run for loggers. By default it is made of CORPUS and OUTPUT.")
+    ] = "",
 ) -> None:
-    """Merge SETTINGS into BASE, let its paths point to CORPUS, and write it to OUTPUT."""
+    """Merge SETTINGS into BASE, set its paths to CORPUS, and write it to OUTPUT."""
     config = dataset_config(base, settings)
     set_paths(config, corpus, descriptions)
     if logger:

@@ -19,7 +19,7 @@ from spacy_binder.corpora.litbank import read_litbank
 from spacy_binder.corpora.problems import HEADER as PROBLEMS_HEADER
 from spacy_binder.corpora.problems import Problems
 
-# Takes the folders ASSETS and SETTINGS of a dataset, a part of it, a pipeline with a vocabulary, and counts problems.
+# Takes the folders ASSETS and SETTINGS of a dataset, the name of a part, a pipeline, and a counter of problems.
 Converter = Callable[[Path, Path, str, Language, Problems], Iterator[Doc]]
 
 
@@ -40,7 +40,7 @@ def convert_ace(assets: Path, settings: Path, part: str, nlp: Language, problems
 
 
 def convert_genia(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
-    """YIELDS (Doc): The abstracts of one part of what is at hand of GENIA, by the split in SETTINGS."""
+    """YIELDS (Doc): The abstracts of one part of GENIA's development file, by the split in SETTINGS."""
     yield from read_genia(assets / "dev.jsonlines", nlp, names=settings / f"{part}.txt", problems=problems)
 
 
@@ -73,7 +73,7 @@ CONVERTERS: dict[str, Converter] = {
     "jnlpba": columns("train.tsv", "devel.tsv", "test.tsv"),
     "litbank": convert_litbank,
     "ncbi": columns("train.tsv", "devel.tsv", "test.tsv"),
-    # Posts have nothing to do with each other: each is a document.
+    # Posts are unrelated: each is a document.
     "wnut17": columns("wnut17train.conll", "emerging.dev.conll", "emerging.test.annotated", sentences_per_doc=1),
 }
 PARTS = ("train", "dev", "test")
@@ -111,7 +111,7 @@ def main(dataset: str, assets: Path, settings: Path, output: Path) -> None:
 
 
 def show_reported(dataset: str, counts: dict[str, Counts]) -> None:
-    """Print sentences and spans beside those that others report, which a split or a reader gone wrong would miss."""
+    """Print the numbers of sentences and spans beside those that papers report, so that a wrong split shows."""
     rows = []
     for part, (sentences, mentions) in zip(PARTS, REPORTED[dataset], strict=True):
         pairs = ((counts[part].sentences, sentences), (counts[part].spans, mentions))

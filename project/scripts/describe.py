@@ -1,4 +1,4 @@
-"""Describe labels otherwise than by what the guidelines mean: by name alone, or by examples from the training part."""
+"""Describe labels in two more ways: by name alone, and by examples from the training part."""
 
 import json
 from collections import Counter
@@ -17,17 +17,17 @@ MOST = 8
 
 
 def name_labels(guideline: dict[str, str]) -> dict[str, str]:
-    """RETURNS (dict[str, str]): The name of each label in plain words: what its description has before the colon."""
+    """RETURNS (dict[str, str]): The name of each label in plain words: its description up to the colon."""
     names = {label: text.partition(":") for label, text in guideline.items()}
     return {label: name if colon else default_description(label) for label, (name, colon, _) in names.items()}
 
 
 def exemplify_labels(names: dict[str, str], docs: Iterable[Doc], *, most: int = MOST) -> dict[str, str]:
-    """Describe each label by its most frequent gold spans; of equally frequent ones the shorter.
+    """Describe each label by its most frequent gold spans. Of equally frequent spans, the shorter comes first.
 
-    names (dict[str, str]): The labels and their names, which describe those without a gold span.
-    docs (Iterable[Doc]): Documents of the training part, and of no other: descriptions are learned from.
-    most (int): The most spans of a label. What differs in case alone counts as one, spelled as it is most often.
+    names (dict[str, str]): The labels and their names. A label without gold spans is described by its name.
+    docs (Iterable[Doc]): Documents of the training part only, because the model learns from descriptions.
+    most (int): The most spans per label. Spans that differ only in case count as one, in its most frequent spelling.
     RETURNS (dict[str, str]): The descriptions.
     """
     counts: dict[str, Counter[str]] = {label: Counter() for label in names}

@@ -1,4 +1,4 @@
-"""Make the dictionary that a corpus is labelled with: of given patterns, or of the strings of gold spans."""
+"""Make a dictionary to label a corpus with, from given patterns or from the strings of gold spans."""
 
 from collections import Counter
 from pathlib import Path
@@ -25,8 +25,8 @@ def main(
 ) -> None:
     """Write patterns of spaCy's SpanRuler to OUTPUT.
 
-    SOURCE is a DocBin with gold spans, whose strings are taken by the rules that the options set, or JSON with a
-    pattern a line, which are taken as they are. LABELS is the dataset's labels.json.
+    SOURCE is a DocBin with gold spans, or JSON with one pattern per line. The options choose among the strings of gold
+    spans. Given patterns are taken as they are. LABELS is the dataset's labels.json.
     """
     known = list(srsly.read_json(labels))  # type: ignore[arg-type]
     if source.suffix == ".spacy":

@@ -30,8 +30,8 @@ def main(
 ) -> None:
     """Write the training and development parts of CORPUS to OUTPUT, with the spans that DICTIONARY finds in them.
 
-    No gold span gets there: they are used for the table alone. Whether spans may overlap is what CONFIG says. MODEL
-    gets the dictionary as a pipeline.
+    Gold spans are used for the table only. CONFIG says whether spans may overlap. The dictionary is saved as a pipeline
+    in MODEL.
     """
     overlap = Config().from_disk(config, interpolate=False)["components"]["binder_ner"]["allow_overlap"]
     patterns = list(srsly.read_jsonl(dictionary))

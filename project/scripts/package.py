@@ -1,4 +1,4 @@
-"""Package a trained pipeline under a name that tells dataset and run apart from others, and that Python can import."""
+"""Package a trained pipeline. Its name has the dataset and the run, and Python can import it."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ def package_name(dataset: str, run: str) -> str:
 
 
 def main(pipeline: Path, output: Path, dataset: str, run: str) -> None:
-    """Package PIPELINE, which a RUN on DATASET gave, in OUTPUT."""
+    """Package PIPELINE, the result of RUN on DATASET, in OUTPUT."""
     package(pipeline, output, name=package_name(dataset, run), force=True, silent=False)
 
 

@@ -1,1 +1,1 @@
-"""What the scripts of the workflow `distant` are made of."""
+"""The parts of the scripts of the workflow `distant`."""

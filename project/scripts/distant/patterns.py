@@ -1,4 +1,4 @@
-"""Dictionaries on disk: patterns of spaCy's SpanRuler, one a line."""
+"""Read a dictionary: patterns of spaCy's SpanRuler, one per line."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -11,9 +11,9 @@ EXPECTED = '{"label": "...", "pattern": "..."} or {"label": "...", "pattern": [{
 
 
 def read_patterns(path: Path, labels: Collection[str]) -> list[dict[str, Any]]:
-    """Read patterns that somebody else has made.
+    """Read patterns and check them.
 
-    path (Path): JSON, one pattern a line.
+    path (Path): JSON, one pattern per line.
     labels (Collection[str]): The labels of the dataset.
     RETURNS (list[dict]): The patterns.
     RAISES (ValueError): If a line is no pattern, or has another label.

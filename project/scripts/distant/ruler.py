@@ -1,4 +1,4 @@
-"""A dictionary as a pipeline, and what it finds in raw text."""
+"""Make a pipeline of a dictionary, and label raw text with it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -14,8 +14,8 @@ def make_ruler(patterns: Sequence[dict[str, Any]], *, overlap: bool = True, phra
     """Make a pipeline of a dictionary.
 
     patterns (Sequence[dict]): Patterns for spaCy's SpanRuler.
-    overlap (bool): Whether to keep all matches, or of overlapping ones the longest.
-    phrase_attribute (str): What of a token has to be that of a pattern that is a string: ORTH, or LOWER for any case.
+    overlap (bool): Whether to keep all matches. Otherwise the longest of overlapping matches is kept.
+    phrase_attribute (str): How patterns that are strings match: ORTH as written, LOWER in any case.
     RETURNS (Language): A pipeline of a SpanRuler. It needs spaCy alone.
     """
     nlp = spacy.blank("en")
@@ -31,11 +31,11 @@ def make_ruler(patterns: Sequence[dict[str, Any]], *, overlap: bool = True, phra
 
 
 def label_docs(nlp: Language, docs: Iterable[Doc]) -> Iterator[Doc]:
-    """Label docs with nothing but a dictionary.
+    """Label docs with a dictionary alone.
 
-    nlp (Language): What `make_ruler` makes.
-    docs (Iterable[Doc]): Docs of any annotation. They keep tokens and sentences.
-    YIELDS (Doc): The same docs with the dictionary's spans, and none of those they had.
+    nlp (Language): The result of `make_ruler`.
+    docs (Iterable[Doc]): The docs. They keep tokens and sentences, and lose their spans.
+    YIELDS (Doc): The same docs with the dictionary's spans.
     """
     for doc in docs:
         doc.spans.clear()

@@ -1,4 +1,4 @@
-"""A dictionary and the pipeline that has learned from it, on the same gold spans."""
+"""Compare a dictionary and the pipeline that has learned from it on the same gold spans."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ Extents = list[set[tuple[int, int, str]]]
 
 
 def predict(nlp: Language, path: Path) -> list[Example]:
-    """RETURNS (list[Example]): Gold docs, and what a pipeline finds in their texts."""
+    """RETURNS (list[Example]): Gold docs, and the docs that a pipeline makes of their texts."""
     examples = list(Corpus(path)(nlp))
     for example, doc in zip(examples, nlp.pipe([example.predicted for example in examples]), strict=True):
         example.predicted = doc
@@ -29,7 +29,7 @@ def spacy_scores(nlp: Language, examples: Sequence[Example]) -> dict[str, Any]:
 
 
 def compare(dictionary: Path, model: Path, test: Path) -> dict[str, Any]:
-    """Score both, and see what the pipeline makes of the spans that the dictionary finds and of those it misses.
+    """Score both, and count how many of the spans that the dictionary finds or misses the pipeline finds.
 
     dictionary (Path): The dictionary as a pipeline.
     model (Path): The trained pipeline.

@@ -1,4 +1,4 @@
-"""A dictionary of the strings that gold spans consist of."""
+"""Make a dictionary of the strings of gold spans."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -13,25 +13,24 @@ from spacy_binder.scorer import inside_another
 
 KEY = "sc"
 Words = tuple[str, ...]
-# What becomes of a string -> what is said of it.
+# The possible outcomes for a string, and their explanations.
 OUTCOMES = {
     "kept": "in the dictionary",
     "rare": "annotated less often than --min-count",
     "ambiguous": "the share of its most frequent label is below --min-label-share",
-    "common word": "one word in small letters, and the share of its occurrences that are annotated with the label is "
-    "below --min-text-share",
-    "number": "digits or signs without a letter, and likewise below --min-text-share",
-    "covered": "capitals of a string in small letters that is kept with the same label, and matches these too",
+    "common word": "one word in small letters; fewer of its occurrences are annotated than --min-text-share asks for",
+    "number": "digits or signs without a letter; fewer of its occurrences are annotated than --min-text-share asks for",
+    "covered": "another spelling of a kept string in small letters, which matches it too",
 }
 
 
 class Rules(NamedTuple):
     """Which strings go into a dictionary.
 
-    min_count (int): How often a string has to be annotated.
-    min_label_share (float): The share of these that its most frequent label has to have.
-    min_text_share (float): The share of all its occurrences in the text that have to be annotated with that label.
-        Asked of words in small letters and of strings without a letter alone: others are seldom anything else.
+    min_count (int): The least number of annotations of a string.
+    min_label_share (float): The least share of its most frequent label in them.
+    min_text_share (float): The least share of its occurrences in the text that are annotated with that label. It is
+        asked only of single words in small letters and of strings without a letter: other strings are seldom ambiguous.
     """
 
     min_count: int = 1
@@ -41,10 +40,10 @@ class Rules(NamedTuple):
 
 @dataclass
 class Dictionary:
-    """What was made of the strings.
+    """A dictionary, and the outcome for each string.
 
-    patterns (list[dict]): Patterns for spaCy's SpanRuler, a list of tokens each.
-    outcomes (dict[str, list[str]]): The strings that came to each of OUTCOMES, the most frequent first.
+    patterns (list[dict]): Patterns for spaCy's SpanRuler. Each is a list of tokens.
+    outcomes (dict[str, list[str]]): The strings of each of OUTCOMES, the most frequent first.
     """
 
     patterns: list[dict[str, Any]] = field(default_factory=list)
@@ -52,13 +51,13 @@ class Dictionary:
 
 
 def build_dictionary(docs: Iterable[Doc], vocab: Vocab, rules: Rules) -> Dictionary:
-    """Make a dictionary of what gold spans say.
+    """Make a dictionary of the strings of gold spans.
 
     docs (Iterable[Doc]): Docs with gold spans.
     vocab (Vocab): Their vocabulary.
     rules (Rules): Which strings go into it.
-    RETURNS (Dictionary): A pattern a string, with its most frequent label (of equals the first by name). Strings in
-        small letters match capitals, too; others match as they are written, so that "AT" is not "at".
+    RETURNS (Dictionary): One pattern per string, with its most frequent label (the first by name, if several are).
+        Strings in small letters match in any case. Others match as they are written, so that "AT" is not "at".
     """
     docs = list(docs)
     labels: defaultdict[Words, Counter[str]] = defaultdict(Counter)
@@ -82,7 +81,7 @@ def build_dictionary(docs: Iterable[Doc], vocab: Vocab, rules: Rules) -> Diction
 
 
 def kind_of_doubt(words: Words) -> str:
-    """RETURNS (str): "common word" or "number" for a string that may often be no entity, otherwise an empty one."""
+    """RETURNS (str): "common word" or "number" for a string that is often no entity, otherwise an empty string."""
     text = "".join(words)
     if not any(character.isalpha() for character in text):
         return "number"
@@ -90,13 +89,13 @@ def kind_of_doubt(words: Words) -> str:
 
 
 def text_shares(docs: Iterable[Doc], vocab: Vocab, strings: dict[Words, str]) -> dict[Words, float]:
-    """Tell how often strings in a text are what they are annotated as elsewhere in it.
+    """Compute which share of a string's occurrences in the text is annotated with its label.
 
     docs (Iterable[Doc]): Docs with gold spans.
     vocab (Vocab): Their vocabulary.
     strings (dict[tuple, str]): The strings, and the label of each.
-    RETURNS (dict[tuple, float]): The share of a string's occurrences, also in capitals, that are gold spans with its
-        label. Where no gold spans are nested, occurrences inside a longer one don't count: the longer string wins.
+    RETURNS (dict[tuple, float]): The share of each string. Occurrences in any case count. Where no gold spans are
+        nested, occurrences inside a longer gold span don't count, because the longer string wins.
     """
     docs = list(docs)
     is_nested = any(inside_another(doc, KEY) for doc in docs)
