@@ -1,4 +1,4 @@
-"""The registered scorer, against spancat's and against loops."""
+"""The registered scorer, compared with spancat's and with loops."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import registry
 
-from spacy_binder.scorer import binder_score, inside_another, nested_spans
+from spacy_binder.scorer import binder_score, inside_another, nested_offsets
 
 VOCAB = spacy.blank("en").vocab
 TEXT = "The rector of the University of Vermont-Nord left."
@@ -33,7 +33,7 @@ def make_doc(spans: Spans | None, key: str = "sc") -> Doc:
 
 
 def coarse_doc(spans: Spans) -> Doc:
-    """RETURNS (Doc): The same text where "Vermont-Nord" is one token, the seventh."""
+    """RETURNS (Doc): The same text, but "Vermont-Nord" is one token, the seventh."""
     doc = Doc(VOCAB, words=[*WORDS[:6], "Vermont-Nord", *WORDS[9:]], spaces=[*SPACES[:6], *SPACES[8:]])
     assert doc.text == TEXT
     doc.spans["sc"] = [Span(doc, *span) for span in spans]
@@ -64,7 +64,7 @@ def inside(a: tuple[int, int, str], b: tuple[int, int, str]) -> bool:
 @settings(max_examples=100, deadline=None, database=None)
 @given(st.lists(st.tuples(st.none() | GROUPS, st.none() | GROUPS), max_size=4), st.booleans())
 def test_same_as_spancat_where_tokens_agree(pairs: list, allow_overlap: bool) -> None:
-    """All of spancat's scores, docs without the key included."""
+    """All of spancat's scores are the same, also with docs that lack the key."""
     examples = [Example(make_doc(predicted), make_doc(gold)) for predicted, gold in pairs]
     found = binder_score(examples, spans_key="sc", allow_overlap=allow_overlap)
     del found["spans_sc_nested_r"]
@@ -74,7 +74,7 @@ def test_same_as_spancat_where_tokens_agree(pairs: list, allow_overlap: bool) ->
 @settings(max_examples=100, deadline=None, database=None)
 @given(st.lists(st.tuples(GROUPS, st.none() | GROUPS), max_size=4))
 def test_nested_recall(pairs: list) -> None:
-    """The recall of gold spans that lie inside another or hold one."""
+    """The recall of gold spans that lie inside another one or contain one."""
     n_nested = n_found = 0
     for predicted, gold in pairs:
         for span in {*(gold or ())}:
@@ -86,24 +86,24 @@ def test_nested_recall(pairs: list) -> None:
 
 @settings(max_examples=100, deadline=None, database=None)
 @given(GROUPS)
-def test_nested_spans(spans: list[tuple[int, int, str]]) -> None:
-    """Against all pairs; a span of the same extent and another label is not nested."""
+def test_nested_offsets(spans: list[tuple[int, int, str]]) -> None:
+    """The result is that of all pairs. Two spans of the same extent with different labels are not nested."""
     doc = make_doc(spans)
     offsets = {span: (doc[span[0]].idx, doc[span[1] - 1].idx + len(doc[span[1] - 1]), span[2]) for span in spans}
     expected = {offsets[a] for a in spans for b in spans if inside(a, b) or inside(b, a)}
-    assert nested_spans(doc.spans["sc"]) == expected
+    assert nested_offsets(set(offsets.values())) == expected
     assert inside_another(doc, "sc") == sum(any(inside(a, b) for b in spans) for a in {*spans})
 
 
 def test_nested_recall_counts_both_levels() -> None:
-    """The outermost span found, the two inside it not."""
+    """Only the outermost of three nested spans is found."""
     scores = score(([RECTOR], [RECTOR, UNIVERSITY, PLACE, (9, 10, "PER")]))
     assert scores["spans_sc_nested_r"] == pytest.approx(1 / 3)
     assert scores["spans_sc_r"] == pytest.approx(1 / 4)
 
 
 def test_misaligned_predictions_are_false_positives() -> None:
-    """Spans that match no tokens of the reference: spancat's scorer leaves them out, this one counts them."""
+    """Spancat's scorer leaves out spans that match no tokens of the reference, this one counts them."""
     predicted = make_doc([RECTOR, PLACE, (6, 7, "GPE"), (4, 7, "ORG")])
     example = Example(predicted, coarse_doc([(1, 7, "PER"), (4, 7, "ORG"), (6, 7, "GPE")]))
     assert spancat_score([example], spans_key="sc")["spans_sc_p"] == 1.0
@@ -113,7 +113,7 @@ def test_misaligned_predictions_are_false_positives() -> None:
 
 
 def test_misaligned_predictions_count_for_their_type() -> None:
-    """The scores of a type tell the same story as those of all types."""
+    """They lower the scores of their type as well as the total."""
     example = Example(make_doc([PLACE, (6, 7, "GPE")]), coarse_doc([(6, 7, "GPE")]))
     with pytest.warns(UserWarning, match="BW05"):
         scores = binder_score([example], spans_key="sc")
@@ -130,7 +130,7 @@ def test_only_misaligned_predictions() -> None:
 
 
 def test_misaligned_predictions_among_aligned_docs() -> None:
-    """Docs whose tokens agree keep their share."""
+    """Docs with the same tokens as their reference still count."""
     examples = [
         Example(make_doc([RECTOR, UNIVERSITY]), make_doc([RECTOR, PLACE])),
         Example(make_doc([(6, 7, "GPE")]), coarse_doc([(6, 7, "GPE")])),
@@ -149,14 +149,14 @@ def test_an_empty_group_counts_false_positives() -> None:
 
 @pytest.mark.parametrize("pairs", [[], [(None, None)], [([], [])]], ids=["no docs", "no key", "empty groups"])
 def test_nothing_to_score(pairs: list) -> None:
-    """None rather than 0, as spaCy's scorers say it."""
+    """The scores are None, as in spaCy's scorers, and not 0."""
     scores = score(*pairs)
     assert prf(scores) == (None, None, None)
     assert scores["spans_sc_nested_r"] is None
 
 
 def test_registered_under_another_key() -> None:
-    """As the factory's config names it; the scores are named after the key."""
+    """The factory's config names the scorer. The scores are named after the key."""
     scorer = registry.scorers.get("spacy_binder.binder_scorer.v1")()
     example = Example(make_doc([RECTOR], "entities"), make_doc([RECTOR, UNIVERSITY], "entities"))
     scores = scorer([example], spans_key="entities", allow_overlap=True, labels=["PER", "ORG"])

@@ -1,4 +1,4 @@
-"""The component of a pipeline: find it, and change its settings for a while."""
+"""Find the component of a pipeline, and change its settings for a while."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def find_component(nlp: Language, name: str = "") -> str:
     """Find the `binder_ner` of a pipeline.
 
     nlp (Language): The pipeline.
-    name (str): The component's name; needed where there are several.
+    name (str): The component's name. Only needed if the pipeline has several.
     RETURNS (str): The component's name.
-    RAISES (ValueError): If there is none, or several and no name.
+    RAISES (ValueError): If there is none, or if there are several and no name is given.
     """
     names = [pipe for pipe, factory in nlp.pipe_factories.items() if factory == FACTORY]
     if name and name not in names:
@@ -31,12 +31,19 @@ def find_component(nlp: Language, name: str = "") -> str:
     return name or names[0]
 
 
+def get_component(nlp: Language, name: str) -> BinderNER:
+    """RETURNS (BinderNER): The component of that name."""
+    pipe = nlp.get_pipe(name)
+    assert isinstance(pipe, BinderNER)
+    return pipe
+
+
 @contextmanager
 def changed(pipe: BinderNER, **settings: Any) -> Iterator[None]:
-    """Change entries of a component's cfg, and undo it at the end.
+    """Change entries of a component's cfg inside a `with` block, and restore them at its end.
 
     pipe (BinderNER): The component.
-    **settings: The entries.
+    **settings: The entries and their new values.
     """
     before = {name: pipe.cfg[name] for name in settings}
     pipe.cfg.update(settings)

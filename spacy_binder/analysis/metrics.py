@@ -1,20 +1,20 @@
-"""What a pipeline finds and misses, in numbers: by label, boundary, nesting, length, and whether it was seen before."""
+"""Scores of a pipeline by label, boundary, nesting, length, and by whether a span was seen in training."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy
+from spacy.scorer import PRFScore
 
 from ..scorer import nested_offsets
-from .calibration import calibration_error, reliability
-from .docs import FLOOR, Entity, EvaluatedDoc, length, plain
+from .calibration import calibration_error, reliability, scored_spans
+from .docs import FLOOR, Entity, EvaluatedDoc
 from .mistakes import confusion, frequent, kinds_of_mistakes
 
-# The most tokens of a span, class by class; longer ones make the last class.
+# The most tokens of a span in each class of lengths. The last class has all longer spans.
 LENGTHS = (1, 2, 3, 5, 10)
 THRESHOLDS = tuple(round(0.05 * i, 2) for i in range(1, 20))
 
@@ -22,95 +22,110 @@ THRESHOLDS = tuple(round(0.05 * i, 2) for i in range(1, 20))
 def metrics(
     docs: Sequence[EvaluatedDoc], labels: Sequence[str], seen: AbstractSet[str] | None = None
 ) -> dict[str, Any]:
-    """Count what is right in every respect that tells where mistakes lie. Scores are from 0 to 1.
+    """Compute all figures that tell where mistakes lie. Scores are from 0 to 1.
 
     docs (Sequence[EvaluatedDoc]): The docs.
     labels (Sequence[str]): The labels of the component.
     seen (set[str], optional): Texts of the spans that the pipeline was trained on.
-    RETURNS (dict): JSON. Where precision and recall are given, `right` of the `n_gold` gold spans were found.
+    RETURNS (dict): JSON. For what precision, recall and F1 consist of, see `figures`.
     """
     labels = sorted({*labels, *(span.label for doc in docs for span in (*doc.gold, *doc.predicted))})
     found: dict[str, Any] = {
         "docs": len(docs),
-        "all": figures(docs),
-        "labels": {label: figures(docs, lambda _, span, label=label: span.label == label) for label in labels},
+        "all": score(docs),
+        "labels": {label: score_if(docs, lambda _, span, label=label: span.label == label) for label in labels},
         "boundaries": {
-            "start": _projected(docs, lambda span: (span.start, span.label)),
-            "end": _projected(docs, lambda span: (span.end, span.label)),
-            "both, any label": _projected(docs, lambda span: (span.start, span.end)),
+            "start": score(docs, lambda _, spans: {(span.start, span.label) for span in spans}),
+            "end": score(docs, lambda _, spans: {(span.end, span.label) for span in spans}),
+            "both, any label": score(docs, lambda _, spans: {(span.start, span.end) for span in spans}),
         },
         "nesting": _by_nesting(docs),
         "lengths": {
-            name: figures(docs, lambda doc, span, low=low, high=high: low < length(doc, span) <= high)
+            name: score_if(docs, lambda doc, span, low=low, high=high: low < doc.length(span) <= high)
             for name, low, high in _length_classes()
         },
     }
     if seen is not None:
-        found["seen in training"] = figures(docs, lambda doc, span: plain(doc, span) in seen)
-        found["not seen in training"] = figures(docs, lambda doc, span: plain(doc, span) not in seen)
+        found["seen in training"] = score_if(docs, lambda doc, span: doc.text_of(span) in seen)
+        found["not seen in training"] = score_if(docs, lambda doc, span: doc.text_of(span) not in seen)
     found["mistakes"] = kinds_of_mistakes(docs)
     found["confusion"] = confusion(docs, labels)
-    found["frequent"] = {label: frequent(docs, label, plain) for label in labels}
-    found["calibration"] = _calibration(docs)
+    found["frequent"] = {label: frequent(docs, label) for label in labels}
+    found["calibration"] = {"floor": FLOOR, **calibration_figures(docs)}
     found["thresholds"] = [_at_threshold(docs, threshold) for threshold in THRESHOLDS]
     return found
 
 
-def figures(
-    docs: Iterable[EvaluatedDoc], belongs: Callable[[EvaluatedDoc, Entity], bool] = lambda *_: True
-) -> dict[str, Any]:
-    """Precision, recall and F1 of some spans.
+def figures(of_predicted: PRFScore, of_gold: PRFScore | None = None) -> dict[str, Any]:
+    """Compute precision, recall and F1 from counts.
 
-    docs (Iterable[EvaluatedDoc]): The docs.
-    belongs (Callable): Whether a span of a doc counts.
-    RETURNS (dict): p, r, f (None without spans), n_gold, n_predicted, right.
+    of_predicted (PRFScore): Counts that precision comes from.
+    of_gold (PRFScore, optional): Counts that recall comes from, if these are other spans.
+    RETURNS (dict): `p`, `r` and `f` from 0 to 1 (None if there are no spans). `right` of the `n_gold` gold spans are
+        among the `n_predicted` predicted ones.
     """
-    n_gold = n_predicted = right = 0
-    for doc in docs:
-        gold = {span for span in doc.gold if belongs(doc, span)}
-        predicted = {span for span in doc.predicted if belongs(doc, span)}
-        n_gold += len(gold)
-        n_predicted += len(predicted)
-        right += len(gold & predicted)
-    return prf(n_gold, n_predicted, right, right)
-
-
-def prf(n_gold: int, n_predicted: int, n_found: int, n_right: int) -> dict[str, Any]:
-    """Precision, recall and F1 from counts.
-
-    n_gold, n_predicted (int): Gold and predicted spans.
-    n_found (int): Gold spans that were predicted.
-    n_right (int): Predicted spans that are gold; another number where the two are not counted alike.
-    RETURNS (dict): p, r, f (None without spans), n_gold, n_predicted, right.
-    """
-    counts = {"n_gold": n_gold, "n_predicted": n_predicted, "right": n_found}
+    of_gold = of_predicted if of_gold is None else of_gold
+    n_gold, n_predicted = of_gold.tp + of_gold.fn, of_predicted.tp + of_predicted.fp
+    counts = {"n_gold": n_gold, "n_predicted": n_predicted, "right": of_gold.tp}
     if not n_gold and not n_predicted:
         return {"p": None, "r": None, "f": None, **counts}
-    p, r = n_right / max(n_predicted, 1), n_found / max(n_gold, 1)
+    p, r = of_predicted.precision, of_gold.recall
     return {"p": p, "r": r, "f": 2 * p * r / (p + r) if p + r else 0.0, **counts}
 
 
-def _projected(docs: Iterable[EvaluatedDoc], project: Callable[[Entity], Hashable]) -> dict[str, Any]:
-    counts = Counter()
+def score(
+    docs: Iterable[EvaluatedDoc], select: Callable[[EvaluatedDoc, Iterable[Entity]], set] = lambda _, spans: set(spans)
+) -> dict[str, Any]:
+    """Compare gold with predicted spans.
+
+    docs (Iterable[EvaluatedDoc]): The docs.
+    select (Callable): Takes a doc and some of its spans, and gives the set of what is to be compared.
+    RETURNS (dict): The figures.
+    """
+    counts = PRFScore()
     for doc in docs:
-        gold, predicted = ({project(span) for span in spans} for spans in (doc.gold, doc.predicted))
-        counts.update(gold=len(gold), predicted=len(predicted), right=len(gold & predicted))
-    return prf(counts["gold"], counts["predicted"], counts["right"], counts["right"])
+        counts.score_set(select(doc, doc.predicted), select(doc, doc.gold))
+    return figures(counts)
+
+
+def score_if(docs: Iterable[EvaluatedDoc], belongs: Callable[[EvaluatedDoc, Entity], bool]) -> dict[str, Any]:
+    """Compare the gold and predicted spans that meet a condition.
+
+    docs (Iterable[EvaluatedDoc]): The docs.
+    belongs (Callable): Whether a span of a doc counts.
+    RETURNS (dict): The figures.
+    """
+    return score(docs, lambda doc, spans: {span for span in spans if belongs(doc, span)})
+
+
+def calibration_figures(docs: Sequence[EvaluatedDoc]) -> dict[str, Any]:
+    """Compare scores with the share of spans that are gold.
+
+    docs (Sequence[EvaluatedDoc]): The docs.
+    RETURNS (dict): For `candidates` and `predictions`: the number of spans, the expected calibration error (None if
+        there are no spans) and the bins it comes from.
+    """
+    found = {}
+    for name, spans in (("candidates", scored_spans(docs)), ("predictions", scored_spans(docs, predicted=True))):
+        bins = [b._asdict() for b in reliability(spans.scores, spans.right)]
+        found[name] = {"n": len(spans.scores), "error": calibration_error(spans.scores, spans.right), "bins": bins}
+    return found
 
 
 def _by_nesting(docs: Iterable[EvaluatedDoc]) -> dict[str, Any]:
-    """RETURNS (dict): Recall of gold spans in or around a gold one, precision of predictions in or around another."""
-    counts = {"nested": [0, 0, 0, 0], "flat": [0, 0, 0, 0]}
+    """RETURNS (dict): Recall of gold spans that nest with gold ones, precision of predicted ones that nest likewise."""
+    counts = {name: (PRFScore(), PRFScore()) for name in ("nested", "flat")}
     for doc in docs:
         gold, predicted = doc.gold, set(doc.predicted)
         nested_gold, nested = nested_offsets(gold), nested_offsets(predicted)
-        for name, of_gold, of_predicted in (
-            ("nested", nested_gold, nested),
-            ("flat", gold - nested_gold, predicted - nested),
+        for name, some_predicted, some_gold in (
+            ("nested", nested, nested_gold),
+            ("flat", predicted - nested, gold - nested_gold),
         ):
-            more = (len(of_gold), len(of_predicted), len(of_gold & predicted), len(of_predicted & gold))
-            counts[name] = [a + b for a, b in zip(counts[name], more, strict=True)]
-    return {name: prf(*numbers) for name, numbers in counts.items()}
+            of_predicted, of_gold = counts[name]
+            of_predicted.score_set(some_predicted, gold)
+            of_gold.score_set(predicted, some_gold)
+    return {name: figures(*scores) for name, scores in counts.items()}
 
 
 def _length_classes() -> list[tuple[str, float, float]]:
@@ -122,23 +137,8 @@ def _length_classes() -> list[tuple[str, float, float]]:
     return [*classes, (f"over {LENGTHS[-1]}", float(LENGTHS[-1]), numpy.inf)]
 
 
-def _calibration(docs: Sequence[EvaluatedDoc]) -> dict[str, Any]:
-    found: dict[str, Any] = {"floor": FLOOR}
-    for name, spans in (
-        ("candidates", [(doc, span, score) for doc in docs for span, score in doc.candidates.items()]),
-        ("predictions", [(doc, span, score) for doc in docs for span, score in doc.predicted.items()]),
-    ):
-        scores = numpy.array([score for _, _, score in spans], dtype="float32")
-        right = numpy.array([span in doc.gold for doc, span, _ in spans], dtype=bool)
-        bins = [b._asdict() for b in reliability(scores, right)] if len(scores) else []
-        found[name] = {"n": len(spans), "error": calibration_error(scores, right), "bins": bins}
-    return found
-
-
 def _at_threshold(docs: Iterable[EvaluatedDoc], threshold: float) -> dict[str, Any]:
-    n_gold = n_predicted = right = 0
+    counts = PRFScore()
     for doc in docs:
-        predicted = {span for span, score in doc.candidates.items() if score > threshold}
-        n_gold, n_predicted = n_gold + len(doc.gold), n_predicted + len(predicted)
-        right += len(doc.gold & predicted)
-    return {"threshold": threshold, **prf(n_gold, n_predicted, right, right)}
+        counts.score_set({span for span, score in doc.candidates.items() if score > threshold}, doc.gold)
+    return {"threshold": threshold, **figures(counts)}

@@ -1,33 +1,35 @@
-"""What went wrong: which mistakes belong together, of what kind they are, and which are made again and again."""
+"""Mistakes of a pipeline: pairs of spans that make one mistake, kinds of mistakes, and the most frequent ones."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-if TYPE_CHECKING:
-    from .docs import Entity, EvaluatedDoc
+from .docs import Entity, EvaluatedDoc
+
+Mistake = tuple[str, Entity | None, Entity | None]
 
 KINDS = ("boundary", "type", "boundary and type", "missed", "spurious")
 MOST_FREQUENT = 10
 
 
-def pair_mistakes(doc: EvaluatedDoc) -> list[tuple[str, Entity | None, Entity | None]]:
-    """Tell of what kind the mistakes in a doc are.
+def pair_mistakes(doc: EvaluatedDoc) -> list[Mistake]:
+    """Find the mistakes in a doc, and the kind of each.
 
-    A gold span that was not found and a predicted one that is wrong make one mistake if they have the same characters
-    (type), or overlap and have the same label (boundary), or at least overlap (boundary and type). Each span belongs to
-    one mistake: the kinds are looked for in this order, and where several overlap, those that share the most first.
+    A gold span that was missed and a predicted span that is wrong make one mistake if they have the same characters
+    (type), or if they overlap and have the same label (boundary), or if they only overlap (boundary and type). Kinds
+    are tried in this order. Of several pairs, the one that shares the most characters comes first. Each span belongs
+    to one mistake.
 
     doc (EvaluatedDoc): The doc.
-    RETURNS (list[tuple]): Kind, gold and predicted span of each mistake, in document order.
+    RETURNS (list[Mistake]): Kind, gold and predicted span of each mistake, in document order.
     """
     missed = sorted(doc.gold - doc.predicted.keys())
     wrong = sorted(doc.predicted.keys() - doc.gold)
     overlaps = [(_share(a, b), a, b) for a in missed for b in wrong if a.start < b.end and b.start < a.end]
     overlaps.sort(key=lambda overlap: -overlap[0])
-    mistakes: list[tuple[str, Entity | None, Entity | None]] = []
+    mistakes: list[Mistake] = []
     left = {("gold", span) for span in missed} | {("predicted", span) for span in wrong}
     for kind, belongs in (
         ("type", lambda a, b: a[:2] == b[:2]),
@@ -51,13 +53,13 @@ def kinds_of_mistakes(docs: Iterable[EvaluatedDoc]) -> dict[str, int]:
 
 
 def confusion(docs: Iterable[EvaluatedDoc], labels: Sequence[str]) -> dict[str, Any]:
-    """Count which label spans of the same characters have in gold and in the prediction.
+    """Count how often spans of one label are predicted with another.
 
     docs (Iterable[EvaluatedDoc]): The docs.
     labels (Sequence[str]): All labels.
-    RETURNS (dict): `labels`, and `counts`: a row a gold label and one for spans that are not gold (spurious), a column
-        a predicted label and one for gold spans that were not predicted (missed). Rows sum up to gold spans, columns
-        to predicted ones.
+    RETURNS (dict): `labels`, and `counts` with one row per gold label and one column per predicted label. The last
+        row counts predicted spans that are not gold (spurious), the last column gold spans that were not predicted
+        (missed). Rows sum up to gold spans, columns to predicted ones.
     """
     place = {label: i for i, label in enumerate(labels)}
     none = len(labels)
@@ -76,20 +78,17 @@ def confusion(docs: Iterable[EvaluatedDoc], labels: Sequence[str]) -> dict[str, 
     return {"labels": list(labels), "counts": counts}
 
 
-def frequent(
-    docs: Iterable[EvaluatedDoc], label: str, text_of: Callable[[EvaluatedDoc, Entity], str]
-) -> dict[str, list[tuple[str, int]]]:
+def frequent(docs: Iterable[EvaluatedDoc], label: str) -> dict[str, list[tuple[str, int]]]:
     """Count the texts of a label's mistakes.
 
     docs (Iterable[EvaluatedDoc]): The docs.
     label (str): The label.
-    text_of (Callable): The text of a doc's span.
     RETURNS (dict): `false_positives` and `false_negatives`: the most frequent texts, and how often each occurs.
     """
     positives, negatives = Counter(), Counter()
     for doc in docs:
-        positives.update(text_of(doc, s) for s in doc.predicted if s.label == label and s not in doc.gold)
-        negatives.update(text_of(doc, s) for s in doc.gold if s.label == label and s not in doc.predicted)
+        positives.update(doc.text_of(s) for s in doc.predicted if s.label == label and s not in doc.gold)
+        negatives.update(doc.text_of(s) for s in doc.gold if s.label == label and s not in doc.predicted)
     return {
         name: sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MOST_FREQUENT]
         for name, counts in (("false_positives", positives), ("false_negatives", negatives))

@@ -1,4 +1,4 @@
-"""The commands of `python -m spacy binder`: one a file, registered here."""
+"""Register the commands of `python -m spacy binder`, one per file."""
 
 from spacy.cli._util import app
 from typer import Typer

@@ -1,7 +1,7 @@
-"""`spacy binder evaluate`: scores, predictions and a page about what is found and missed."""
+"""`spacy binder evaluate`: write scores, predictions and a page about what a pipeline finds and misses."""
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Optional
 
 from spacy.cli._util import Arg, Opt, setup_gpu
 from wasabi import msg
@@ -13,18 +13,18 @@ def evaluate_cli(
     output: Annotated[Path, Opt("--output", "-o", help="Folder for metrics.json, predictions.jsonl and report.html")],
     train: Annotated[
         Optional[Path],
-        Opt("--train", help="DocBin that it was trained on, to tell seen from unseen spans", exists=True),
+        Opt("--train", help="DocBin that it was trained on, to score seen and unseen spans apart", exists=True),
     ] = None,
-    report: Annotated[Optional[Path], Opt("--report", help="Where the page goes instead")] = None,
-    sentences: Annotated[int, Opt("--sentences", help="How many sentences the page shows")] = 50,
+    report: Annotated[Optional[Path], Opt("--report", help="Another path for the page")] = None,
+    sentences: Annotated[int, Opt("--sentences", help="Maximum number of sentences on the page")] = 50,
     component: Annotated[str, Opt("--component", help="Name of the binder_ner, where there are several")] = "",
     gpu_id: Annotated[int, Opt("--gpu-id", "-g", help="GPU to run on, -1 for the CPU")] = -1,
 ) -> None:
-    """Tell what a pipeline finds and misses on DATA, and where its mistakes lie.
+    """Measure what a pipeline finds and misses on DATA.
 
-    metrics.json has scores by label, boundary, nesting, length and (with --train) whether the text of a span was seen
-    in training, mistakes by kind, and calibration; predictions.jsonl has the spans of each document; report.html
-    draws all of it, with gold above predicted spans in the sentences that have most mistakes.
+    metrics.json has mistakes by kind, calibration, and scores by label, boundary, nesting and length. With --train, it
+    also has scores of spans whose text was seen in training and of other spans. predictions.jsonl has the spans of
+    each document. report.html shows all figures, and the sentences with most mistakes, gold above predicted spans.
     """
     setup_gpu(gpu_id)
     import srsly
@@ -32,22 +32,20 @@ def evaluate_cli(
     from spacy.training import Corpus
     from spacy.util import load_model
 
-    from ..analysis.component import find_component
-    from ..analysis.docs import evaluate, texts_of_spans
+    from ..analysis.component import find_component, get_component
+    from ..analysis.docs import evaluate_file, texts_of_spans
     from ..analysis.metrics import metrics
     from ..analysis.report.page import HEADER, percent, report_page, respect_rows, score_row
-    from ..errors import Errors
 
     nlp = load_model(model)
     name = find_component(nlp, component)
-    pipe: Any = nlp.get_pipe(name)
-    examples = list(Corpus(data)(nlp))
-    docs = evaluate(nlp, name, examples)
-    if not docs:
-        raise ValueError(Errors.B028.format(path=data, key=pipe.key, name=name))
-    if len(docs) < len(examples):
-        n = len(examples) - len(docs)
-        msg.warn(f"{n} documents have no span group '{pipe.key}' and are left out", "Give them an empty group.")
+    pipe = get_component(nlp, name)
+    docs = evaluate_file(nlp, name, data)
+    n_left_out = sum(pipe.key not in example.reference.spans for example in Corpus(data)(nlp))
+    if n_left_out:
+        msg.warn(
+            f"{n_left_out} documents have no span group '{pipe.key}' and are left out", "Give them an empty group."
+        )
     seen = None if train is None else texts_of_spans(DocBin().from_disk(train).get_docs(nlp.vocab), pipe.key)
     found = metrics(docs, pipe.labels, seen)
 

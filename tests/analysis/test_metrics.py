@@ -1,4 +1,4 @@
-"""The numbers of an evaluation, against loops over all spans."""
+"""The figures of an evaluation, compared with loops over all spans and with what a pipeline predicts."""
 
 from collections import Counter
 from itertools import product
@@ -11,10 +11,11 @@ from conftest import demo_examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 
-from spacy_binder.analysis.docs import Entity, EvaluatedDoc, evaluate, length, texts_of_spans
+from spacy_binder.analysis.component import changed, get_component
+from spacy_binder.analysis.docs import Entity, EvaluatedDoc, evaluate, evaluate_file, texts_of_spans
 from spacy_binder.analysis.metrics import metrics
 from spacy_binder.analysis.mistakes import KINDS, pair_mistakes
 
@@ -31,7 +32,7 @@ def entity(first: int, n_tokens: int, label: str) -> Entity:
 
 
 def doc_of(gold: set[Entity], candidates: dict[Entity, float]) -> EvaluatedDoc:
-    """RETURNS (EvaluatedDoc): The sentence, where what scores above 0.5 is predicted."""
+    """RETURNS (EvaluatedDoc): The sentence. Candidates with a score above 0.5 are predicted."""
     predicted = {span: score for span, score in candidates.items() if score > 0.5}
     return EvaluatedDoc(TEXT, TOKENS, [(0, 8), (8, len(WORDS))], gold, predicted, candidates)
 
@@ -41,8 +42,8 @@ SCORES = st.integers(6, 100).map(lambda percent: percent / 100)
 DOCS = st.lists(st.builds(doc_of, st.sets(ENTITY, max_size=6), st.dictionaries(ENTITY, SCORES, max_size=8)), max_size=3)
 
 
-def by_loop(gold: list[Any], predicted: list[Any], right: int) -> dict[str, Any]:
-    """RETURNS (dict): Scores from counts, by the F1 that needs no precision and recall."""
+def by_loop(gold: list[Any], predicted: list[Any], right: int) -> Any:
+    """RETURNS (dict): Scores from counts. F1 is computed without precision and recall."""
     found: dict[str, Any] = {"n_gold": len(gold), "n_predicted": len(predicted), "right": right}
     if not gold and not predicted:
         return {**found, "p": None, "r": None, "f": None}
@@ -98,7 +99,7 @@ def test_boundaries_are_those_of_loops(docs: list[EvaluatedDoc]) -> None:
 @settings(max_examples=100, deadline=None, database=None)
 @given(DOCS)
 def test_nesting_is_that_of_all_pairs(docs: list[EvaluatedDoc]) -> None:
-    """Recall counts gold spans in or around a gold one, precision predictions in or around a predicted one."""
+    """Recall counts gold spans inside or around gold ones, precision predictions inside or around predicted ones."""
 
     def nested(span: Entity, spans: Any) -> bool:
         return any(
@@ -121,7 +122,7 @@ def test_nesting_is_that_of_all_pairs(docs: list[EvaluatedDoc]) -> None:
 @settings(max_examples=100, deadline=None, database=None)
 @given(DOCS)
 def test_mistakes_add_up(docs: list[EvaluatedDoc]) -> None:
-    """Each span that is wrong or was missed belongs to one mistake; no pair is left that would make one."""
+    """Each wrong or missed span belongs to one mistake. No two of them that overlap are left single."""
     found = metrics(docs, LABELS)
     for doc in docs:
         mistakes = pair_mistakes(doc)
@@ -179,9 +180,9 @@ def test_a_mistake_of_each_kind() -> None:
 
 def test_length_counts_tokens_that_are_covered_in_part() -> None:
     doc = doc_of(set(), {})
-    assert length(doc, Entity(4, 10, "PER")) == 1
-    assert length(doc, Entity(5, 13, "PER")) == 2
-    assert length(doc, Entity(3, 4, "PER")) == 0
+    assert doc.length(Entity(4, 10, "PER")) == 1
+    assert doc.length(Entity(5, 13, "PER")) == 2
+    assert doc.length(Entity(3, 4, "PER")) == 0
 
 
 # Pipelines
@@ -193,11 +194,91 @@ def nlp(trained: tuple[Path, Path]) -> Language:
     return spacy.load(trained[0])
 
 
-def test_evaluation_says_what_spacys_says(nlp: Language) -> None:
-    examples = demo_examples(nlp, ["news-01", "news-02", "science-02"], max_sentences=6)
-    docs = evaluate(nlp, "binder_ner", examples)
-    assert nlp.get_pipe("binder_ner").cfg["threshold"] == 0.5
-    found = metrics(docs, nlp.get_pipe("binder_ner").labels)
+@pytest.fixture(scope="module")
+def examples(nlp: Language) -> list[Example]:
+    """Sentences that the pipeline partly knows."""
+    return demo_examples(nlp, ["news-01", "news-02", "science-02"], max_sentences=6)
+
+
+def published(nlp: Language, examples: list[Example]) -> list[dict[Entity, float]]:
+    """RETURNS (list): Spans and scores that the pipeline writes to each doc."""
+    docs = list(nlp.pipe(example.predicted.copy() for example in examples))
+    return [
+        {
+            Entity(span.start_char, span.end_char, span.label_): score
+            for span, score in zip(doc.spans["sc"], doc.spans["sc"].attrs["scores"].tolist(), strict=True)
+        }
+        for doc in docs
+    ]
+
+
+CALIBRATION = {"scale": 0.6, "bias": -0.3}
+JOINT: dict[str, Any] = {"joint_inference": True}
+OWN: dict[str, Any] = {"thresholds": {"PER": 0.01, "DATE": 0.8}}
+SETTINGS: list[dict[str, Any]] = [
+    {},
+    {"threshold": 0.02},
+    {**OWN, "allow_overlap": False},
+    {**OWN, "repeat_weight": 0.4, "calibration": CALIBRATION},
+    {"threshold": 0.02, "window_merge": "union", "repeat_weight": 0.4},
+    {**OWN, **JOINT, "calibration": CALIBRATION},
+]
+
+
+@pytest.mark.parametrize("settings_", SETTINGS, ids=[",".join(settings_) or "default" for settings_ in SETTINGS])
+def test_one_run_finds_predictions_and_candidates(
+    nlp: Language, examples: list[Example], settings_: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are exactly those of `nlp.pipe`, but the encoder runs once (twice for joint inference)."""
+    pipe = get_component(nlp, "binder_ner")
+    with changed(pipe, **settings_):
+        cfg, predicted = dict(pipe.cfg), published(nlp, examples)
+        with changed(pipe, threshold=0.05, thresholds={}):
+            candidates = published(nlp, examples)
+        calls, predict = [], pipe.predict
+        monkeypatch.setattr(pipe, "predict", lambda docs: calls.append(len(docs)) or predict(docs))
+        docs = list(evaluate(nlp, "binder_ner", examples))
+        assert pipe.cfg == cfg
+    assert [doc.predicted for doc in docs] == predicted
+    assert [doc.candidates for doc in docs] == candidates
+    assert any(predicted) and predicted != candidates
+    assert sum(calls) == len(examples) * (2 if "joint_inference" in settings_ else 1)
+    for doc in docs:
+        assert list(doc.predicted) == sorted(doc.predicted, key=lambda span: (span.start, -span.end, span.label))
+        assert len(doc.margins) == len(doc.candidates)
+
+
+def test_docs_are_streamed_and_other_components_run(nlp: Language, examples: list[Example]) -> None:
+    """No more than one batch is read ahead. What later components do to spans counts."""
+    read: list[Example] = []
+
+    @Language.component("only_dates")
+    def only_dates(doc: Doc) -> Doc:
+        group = doc.spans["sc"]
+        kept = [i for i, span in enumerate(group) if span.label_ == "DATE"]
+        scores = group.attrs["scores"][kept]
+        doc.spans["sc"] = [group[i] for i in kept]
+        doc.spans["sc"].attrs["scores"] = scores
+        return doc
+
+    nlp.add_pipe("only_dates")
+    before = nlp.batch_size
+    try:
+        nlp.batch_size = 2
+        docs = evaluate(nlp, "binder_ner", (read.append(example) or example for example in examples))
+        first = next(docs)
+        assert len(read) == 2
+        (*others,) = docs
+    finally:
+        nlp.batch_size = before
+        nlp.remove_pipe("only_dates")
+    assert len(others) == len(examples) - 1
+    assert {span.label for span in first.predicted} == {"DATE"} < {span.label for span in first.candidates}
+
+
+def test_figures_are_those_of_spacy(nlp: Language, examples: list[Example]) -> None:
+    docs = list(evaluate(nlp, "binder_ner", examples))
+    found = metrics(docs, get_component(nlp, "binder_ner").labels)
     scores = nlp.evaluate(examples)
     for figure in "prf":
         assert found["all"][figure] == pytest.approx(scores[f"spans_sc_{figure}"])
@@ -205,7 +286,6 @@ def test_evaluation_says_what_spacys_says(nlp: Language) -> None:
     for label, of_label in scores["spans_sc_per_type"].items():
         assert {figure: found["labels"][label][figure] for figure in "prf"} == pytest.approx(of_label)
     for doc, example in zip(docs, examples, strict=True):
-        assert doc.predicted.keys() <= doc.candidates.keys()
         assert [doc.text[a:b] for a, b in doc.tokens] == [token.text for token in example.reference]
 
 
@@ -216,15 +296,21 @@ def test_docs_without_the_group_are_left_out(nlp: Language) -> None:
     assert doc.text == examples[1].reference.text
 
 
+def test_a_file_without_the_group_is_refused(nlp: Language, tmp_path: Path) -> None:
+    DocBin(docs=[nlp.make_doc("No spans.")]).to_disk(tmp_path / "dev.spacy")
+    with pytest.raises(ValueError, match=r"B028.*dev\.spacy has no document with the span group 'sc'"):
+        evaluate_file(nlp, "binder_ner", tmp_path / "dev.spacy")
+
+
 def test_sentences_are_those_of_the_reference_or_of_the_pipeline_or_one(nlp: Language) -> None:
     gold = Doc(nlp.vocab, words=["One", ".", "Two", "."])
     gold.spans["sc"] = []
-    example = Example(Doc(nlp.vocab, words=["One", ".", "Two", "."]), gold)
-    assert evaluate(nlp, "binder_ner", [example])[0].sentences == [(0, 2), (2, 4)]
+    examples = [Example(Doc(nlp.vocab, words=["One", ".", "Two", "."]), gold)]
+    assert next(evaluate(nlp, "binder_ner", examples)).sentences == [(0, 2), (2, 4)]
     with nlp.select_pipes(disable=["sentencizer"]):
-        assert evaluate(nlp, "binder_ner", [example])[0].sentences == [(0, 4)]
+        assert next(evaluate(nlp, "binder_ner", examples)).sentences == [(0, 4)]
         gold[1].is_sent_start = True
-        assert evaluate(nlp, "binder_ner", [example])[0].sentences == [(0, 1), (1, 4)]
+        assert next(evaluate(nlp, "binder_ner", examples)).sentences == [(0, 1), (1, 4)]
 
 
 def test_texts_of_spans(nlp: Language) -> None:

@@ -1,4 +1,4 @@
-"""The page of an evaluation: it says what the numbers say, needs nothing from outside, and a browser can show it."""
+"""The page of an evaluation: it shows the figures, refers to no other files, and a browser can show it."""
 
 import re
 import shutil
@@ -12,7 +12,6 @@ from test_metrics import LABELS, TEXT, doc_of, entity
 from spacy_binder.analysis.docs import EvaluatedDoc
 from spacy_binder.analysis.metrics import metrics
 from spacy_binder.analysis.report import report_page
-from spacy_binder.analysis.report.charts import precision_recall_chart, reliability_chart
 
 EMPTY = {"area", "br", "col", "hr", "input", "link", "meta"}
 
@@ -44,7 +43,7 @@ def page_of(docs: list[EvaluatedDoc], **settings: int) -> str:
     return report_page(docs, metrics(docs, LABELS), title="<demo>", model="model & more", **settings)
 
 
-def test_page_says_what_the_numbers_say(docs: list[EvaluatedDoc]) -> None:
+def test_page_shows_the_figures(docs: list[EvaluatedDoc]) -> None:
     found, page = metrics(docs, LABELS), page_of(docs)
     for figure in "prf":
         assert f"{100 * found['all'][figure]:.1f}" in page
@@ -67,7 +66,7 @@ def test_worst_sentences_come_first(docs: list[EvaluatedDoc]) -> None:
 
 def test_page_is_well_formed_and_refers_to_nothing_outside(docs: list[EvaluatedDoc]) -> None:
     for page in (page_of(docs), page_of([]), page_of([doc_of(set(), {})])):
-        assert "$" not in page
+        assert not re.search(r"{{|{%|\$|None|Undefined", page)
         assert not re.search(r"""(src|href)\s*=|url\(|@import|https?://(?!www\.w3\.org)""", page)
         parser = Balance()
         parser.feed(page)
@@ -83,15 +82,22 @@ def test_text_and_labels_are_escaped() -> None:
     assert "&lt;i&gt;" in page and "&lt;b&gt;" in page
 
 
-def test_charts() -> None:
-    svg = precision_recall_chart(
-        {"PER": [(0, 1), (0.5, 0.5)], "all": [], "ORG": [(1, 1)]}, {"PER": "#123456"}, (0.5, 0.5)
-    )
-    assert svg.count("<polyline") == 1 and 'stroke="#123456"' in svg
-    assert svg.count("<circle") == 1
-    bins = [{"low": 0.4, "high": 0.5, "n": 4, "confidence": 0.45, "accuracy": 0.25}]
-    assert reliability_chart(bins).count("<rect") == 1
-    assert "4 spans score 0.45 on average, 0.25 of them are gold" in reliability_chart(bins)
+def test_charts(docs: list[EvaluatedDoc]) -> None:
+    """A curve needs two points, and there is one bar per bin."""
+    found = metrics(docs, ["LOC", *LABELS])
+    page = report_page(docs, found, title="", model="")
+    curves = re.findall(r'<polyline class="(\w+)" stroke="#\w+" points="([\d., ]+) "><title>(\w+)<', page)
+    assert [(style, len(points.split()), name) for style, points, name in curves] == [
+        ("label", 3, "ORG"),
+        ("label", 4, "PER"),
+        ("all", 6, "all"),
+    ]
+    # Recall is 1/2 at each score, precision is 1, 1/2 and 1/3.
+    assert curves[0][1] == "247.0,14.0 247.0,146.0 247.0,190.0"
+    assert page.count('<circle class="dot"') == 1
+    bins = found["calibration"]["candidates"]["bins"]
+    assert page.count('<rect class="share"') == page.count('<circle class="mean"') == len(bins)
+    assert f"{bins[0]['n']} spans with a mean score of {bins[0]['confidence']:.2f}, of which 0.00 are gold" in page
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no chromium to open the page in")

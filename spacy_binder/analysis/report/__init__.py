@@ -1,4 +1,4 @@
-"""A page about what a pipeline finds and misses, that needs nothing but a browser."""
+"""A page about what a pipeline finds and misses. It needs nothing but a browser."""
 
 from .page import report_page
 
