@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 OWN = ["binder", "binder_paper"]
 PEERS = {"spancat": True, "ner": False}
 SCHEDULE = "training.optimizer.learn_rate"
-STEPS = ("training.max_steps", "training.patience", f"{SCHEDULE}.warmup_steps", f"{SCHEDULE}.total_steps")
+STEPS = ("training.max_steps", f"{SCHEDULE}.warmup_steps", f"{SCHEDULE}.total_steps")
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,15 @@ def make_config(system: System, settings: Path, *, encoder: str = "", steps: flo
     config = Config().from_disk(base, interpolate=False) if system.base in PEERS else dataset_config(base, settings)
     if system.base in PEERS:
         ours = dataset_config(ROOT / "configs" / f"{OWN[0]}.cfg", settings)
-        for key in ("training.eval_frequency", *STEPS):
+        for key in ("training.eval_frequency", "training.patience", *STEPS):
             set_value(config, key, get_value(ours, key))
     for key, value in system.overrides.items():
         set_value(config, key, value)
     for key in STEPS if steps != 1 else ():
         set_value(config, key, round(steps * get_value(config, key)))
+    # spaCy's loop doesn't evaluate at the end by itself.
+    training = config["training"]
+    training["eval_frequency"] = min(training["eval_frequency"], training["max_steps"])
     if encoder:
         encoder_block(config)["name"] = encoder
     corpora = config["corpora"]

@@ -233,12 +233,14 @@ def test_listed_changes_are_configs() -> None:
 
 @pytest.mark.parametrize("system", ["binder", "spancat", "ner"])
 def test_peers_have_the_steps_of_binder(system: str) -> None:
-    for share, expected in ((1.0, (1270, 1270, 254, 76, 1270)), (0.6, (762, 762, 254, 46, 762))):
-        # Three of five epochs of 254 steps, with a schedule of their own.
+    # Five epochs of 254 steps; three, with a schedule of their own; half of one, which is evaluated at its end.
+    expectations = {1.0: (1270, 254, 76, 1270), 0.6: (762, 254, 46, 762), 0.1: (127, 127, 8, 127)}
+    for share, expected in expectations.items():
         training = systems.make_config(systems.System(system, system), LITBANK, steps=share)["training"]
         schedule = training["optimizer"]["learn_rate"]
-        steps = (training["max_steps"], training["patience"], training["eval_frequency"])
+        steps = (training["max_steps"], training["eval_frequency"])
         assert (*steps, schedule["warmup_steps"], schedule["total_steps"]) == expected
+        assert training["patience"] == 1270
 
 
 def test_what_is_no_change_is_refused() -> None:
