@@ -6,7 +6,6 @@ from time import perf_counter
 from typing import Annotated, Any
 
 import spacy
-import srsly
 import typer
 from spacy.cli.train import train
 
@@ -26,11 +25,11 @@ def main(
     train(folder / "config.cfg", folder, use_gpu=gpu_id)
     seconds = perf_counter() - start
     nlp = spacy.load(folder / "model-best")
-    log = [row for row in srsly.read_jsonl(folder / "training.jsonl") if row["step"]]
+    log = [json.loads(line) for line in (folder / "training.jsonl").read_text(encoding="utf8").splitlines()]
     result = {
         "dev": score(nlp, read_docs(dev, nlp.vocab)),
         "test": score(nlp, read_docs(test, nlp.vocab)) if test else None,
-        "evaluations": [{"step": row["step"], "epoch": row["epoch"], "f": row["score"]} for row in log],
+        "evaluations": [{"step": row["step"], "epoch": row["epoch"], "f": row["score"]} for row in log if row["step"]],
         "training_seconds": seconds,
         "machine": machine(),
     }

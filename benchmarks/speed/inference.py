@@ -54,9 +54,13 @@ def sweeps(
     """
     nlp, _ = load_binder(pipeline, text_encoder=text_encoder)
     doc = join(read_docs(data, max_docs, nlp.vocab), max(lengths))
-    by_length = {str(length): partial(pipe_seconds, nlp, pieces(doc, length)) for length in lengths}
+    by_length: dict[str, Callable[[], float]] = {
+        str(length): partial(pipe_seconds, nlp, pieces(doc, length)) for length in lengths
+    }
     short = read_docs(data, max_docs, nlp.vocab, cut_at)
-    by_size = {str(size): partial(pipe_seconds, nlp, short, size) for size in batch_sizes}
+    by_size: dict[str, Callable[[], float]] = {
+        str(size): partial(pipe_seconds, nlp, short, size) for size in batch_sizes
+    }
     return {
         "length": against_bare(encoder, [doc], by_length, runs),
         "batch": against_bare(encoder, short, by_size, runs),

@@ -9,9 +9,8 @@ from xml.etree import ElementTree
 import pytest
 import spacy
 import typer
-from click.testing import Result
 from conftest import ROOT
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 pytest.importorskip("matplotlib")
 # The benchmarks aren't installed.
