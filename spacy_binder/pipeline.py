@@ -1,4 +1,4 @@
-"""The `binder_ner` component: spaCy's contract for a trainable pipe, and nothing else."""
+"""The `binder_ner` component: spaCy's contract for a trainable pipe."""
 
 import warnings
 from collections import Counter
@@ -15,10 +15,24 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate
 
+# `spacy.blank()` imports this module: what needs torch is imported where it is used.
 from .config import DEFAULT_LOSS_WEIGHTS, DEFAULT_MODEL, check_settings, default_description
 from .errors import Errors, Warnings
+from .layers.types import BinderInput, BinderOutput, ScoredWindows, Search
+from .spans.decoding import (
+    LOWEST_SUPPORTED_MARGIN,
+    Candidates,
+    FoundSpans,
+    drop_overlaps,
+    filter_margins,
+    find_tokens,
+    group_by_doc,
+    support_repeats,
+)
+from .spans.margins import margin_limits, published_scores
+from .spans.targets import Targets, make_targets
 
-# At a threshold near 0 every span of every type is a prediction: no more than this many a word are kept.
+# The most predictions per word. At a threshold near 0 every span of every type is one.
 MAX_SPANS_PER_WORD = 4
 
 
@@ -61,19 +75,19 @@ def make_binder_ner(
     loss_weights: dict[str, float],
     scorer: Optional[Callable],
 ) -> "BinderNER":
-    """Construct a BinderNER component: nested or flat named entities, by the similarity of spans with types.
+    """Construct a BinderNER component. It finds nested or flat named entities by the similarity of spans with types.
 
     model (Model): The bi-encoder, like `spacy_binder.Binder.v1`.
-    spans_key (str): Key of doc.spans that gold spans are read from and predictions written to.
-    threshold (float): A span has to score above it. 0.5 is the paper's rule; lower finds more.
-    thresholds (dict): Labels that have a threshold of their own, for which `threshold` then says nothing.
-    allow_overlap (bool): Whether spans may nest and overlap. If not, the best-scoring ones are kept.
-    joint_inference (bool): Whether a span's start and end have to beat their thresholds too.
-    annotate_ents (bool): Whether the best spans that don't overlap also go to doc.ents.
-    window_merge (str): Who judges a span that several windows see: best_context (the window that gives it the
-        most context) or union (any of them, as in the published code).
-    repeat_weight (float): How much of a span's logit comes from the best span of the same words and type in the
-        doc, from 0 (the paper) to 1. Names and phrases that are clear in one place are then found in others.
+    spans_key (str): Key of doc.spans that gold spans are read from and predictions are written to. Defaults to "sc".
+    threshold (float): The score that a span has to exceed. Defaults to 0.5, the paper's rule. A lower one finds more.
+    thresholds (dict): Thresholds of labels that have their own. `threshold` does not apply to them. Defaults to none.
+    allow_overlap (bool): Whether spans may nest and overlap, as they may by default. If not, the best ones are kept.
+    joint_inference (bool): Whether a span's start and end have to beat their thresholds too. Defaults to False.
+    annotate_ents (bool): Whether the best spans without overlap also go to doc.ents. Defaults to False.
+    window_merge (str): Who judges a span that several windows see: "best_context", the default (the window that gives
+        it the most context), or "union" (any of them, as in the published code).
+    repeat_weight (float): How much a span's margin is raised towards the best one of the same words and type in the
+        doc, from 0 (the paper, and the default) to 1. So names that are clear in one place are found in others.
     loss_weights (dict): Weights of the loss: start, end and span; gold and threshold terms.
     scorer (Callable, optional): The scoring method.
     RETURNS (BinderNER): The component.
@@ -164,13 +178,13 @@ class BinderNER(TrainablePipe):
         return dict(self.cfg["labels"])
 
     def add_label(self, label: str, description: Optional[str] = None) -> int:
-        """Add a type, or describe one anew. No weight depends on it, before or after training.
+        """Add a type, or describe one anew. No weight depends on the types, so it works before and after training.
 
         label (str): The label.
-        description (str, optional): What spans of the type are. If None, a label that is there keeps its
-            description, and a new one gets spaCy's explanation of the label, or the label itself.
-        RETURNS (int): 0 if the label was there, otherwise 1.
-        RAISES (ValueError): If the label is no string or empty, or the description is empty.
+        description (str, optional): A text that says what spans of the type are. If None, a known label keeps its
+            description, and a new one gets spaCy's explanation of the label, or the label in plain words.
+        RETURNS (int): 0 if the label was known, otherwise 1.
+        RAISES (ValueError): If the label is not a string, or the label or description is empty.
         """
         if not isinstance(label, str):
             raise ValueError(SpacyErrors.E187)
@@ -207,10 +221,10 @@ class BinderNER(TrainablePipe):
 
         get_examples (Callable): Gives the training examples.
         nlp (Language, optional): The pipeline, whose score weights are checked.
-        labels (dict or list, optional): Description of each label, or labels alone, as `spacy init labels`
-            writes them. If None, the labels of the gold spans.
-        RAISES (ValueError): If there are no labels, the gold spans are under another key, a gold span has
-            no label or an unknown one, or no score weight names the spans key.
+        labels (dict or list, optional): Description of each label, or the labels only, as `spacy init labels` writes
+            them. If None, the labels of the gold spans.
+        RAISES (ValueError): If there are no labels, the gold spans are under another key, a gold span has no label or
+            an unknown one, or no score weight names the spans key.
         """
         validate_get_examples(get_examples, "BinderNER.initialize")
         if labels is not None and not isinstance(labels, (dict, list, tuple)):
@@ -227,9 +241,7 @@ class BinderNER(TrainablePipe):
         if unknown:
             message = Warnings.BW09.format(unknown=unknown, name=self.name, labels=", ".join(self.labels))
             warnings.warn(message, stacklevel=2)
-        from .layers.types import BinderInput
-
-        self.model.initialize(X=BinderInput(sample, list(self.label_data.values())))
+        self.model.initialize(X=self._input(sample, Search()))
 
     def _read_examples(self, get_examples: Callable, sample: list[Doc], *, add_labels: bool) -> None:
         n_spans = 0
@@ -269,69 +281,62 @@ class BinderNER(TrainablePipe):
             raise ValueError(Errors.B004.format(key=self.key, name=self.name))
         warnings.warn(Warnings.BW02.format(key=self.key, name=self.name), stacklevel=3)
 
-    def predict(self, docs: Iterable[Doc]) -> list:
-        """Find the spans of some docs, without changing them.
+    def predict(self, docs: Iterable[Doc]) -> list[Candidates]:
+        """Find the spans of some docs, without changing the docs.
 
         docs (Iterable[Doc]): The docs.
         RETURNS (list[Candidates]): The spans of each doc that beat their label's threshold, in document order.
         RAISES (ValueError): If the component was not initialized.
         """
-        from .layers.types import BinderInput, Search
-        from .spans.decoding import NEAR, of_docs, over_limits, to_tokens, with_repeats
-        from .spans.margins import margin_limits
-
         docs = list(docs)
         self._require_initialized()
         limits = margin_limits(self.cfg, self.labels)
-        # Neither this nor window_merge is in what earlier versions saved.
+        # repeat_weight and window_merge are not in what earlier versions saved.
         weight = self.cfg.get("repeat_weight", 0.0)
-        least = numpy.minimum(limits, NEAR) if weight else limits
-        search = Search(least, limits if self.cfg["joint_inference"] else None, MAX_SPANS_PER_WORD)
-        output = self.model.predict(BinderInput(docs, list(self.label_data.values()), search))
         union = self.cfg.get("window_merge") == "union"
+        min_margin = numpy.minimum(limits, LOWEST_SUPPORTED_MARGIN) if weight else limits
+        search = Search(min_margin, limits if self.cfg["joint_inference"] else None, MAX_SPANS_PER_WORD)
+        output: BinderOutput[FoundSpans] = self.model.predict(self._input(docs, search))
         parts = []
         n_dropped = 0
         for found in output.passes:
-            parts.append(to_tokens(output.windows, found, all_windows=union))
+            parts.append(find_tokens(output.windows, found, union=union))
             n_dropped += found.n_dropped
         if n_dropped:
             lowest = min([self.cfg["threshold"], *self.cfg["thresholds"].values()])
             message = Warnings.BW04.format(n=n_dropped, threshold=lowest, cap=MAX_SPANS_PER_WORD, name=self.name)
             self._warn_once("BW04", message)
-        spans = of_docs(parts, self.labels, len(docs), union=union)
+        spans = group_by_doc(parts, self.labels, len(docs), union=union)
         if weight:
-            spans = [
-                with_repeats(of_doc, doc.to_array("ORTH"), weight) for of_doc, doc in zip(spans, docs, strict=True)
-            ]
-            spans = [over_limits(of_doc, limits, allow_overlap=True) for of_doc in spans]
+            pairs = zip(spans, docs, strict=True)
+            spans = [support_repeats(of_doc, numpy.asarray(doc.to_array("ORTH")), weight) for of_doc, doc in pairs]
+            spans = [filter_margins(of_doc, limits, allow_overlap=True) for of_doc in spans]
         return spans
 
-    def set_annotations(self, docs: Iterable[Doc], candidates: list) -> None:
-        """Write predicted spans to doc.spans, with `attrs["scores"]`, and to doc.ents if asked for.
+    def set_annotations(self, docs: Iterable[Doc], candidates: list[Candidates]) -> None:
+        """Write predicted spans to doc.spans, with `attrs["scores"]`, and to doc.ents if the settings say so.
 
         docs (Iterable[Doc]): The docs.
-        candidates (list[Candidates]): What `predict` gave.
+        candidates (list[Candidates]): The spans of each doc, from `predict`.
         """
-        from .spans.decoding import over_limits, without_overlap
-        from .spans.margins import margin_limits
-
-        labels = self.labels
-        limits = margin_limits(self.cfg, labels)
+        limits = margin_limits(self.cfg, self.labels)
         for doc, found in zip(docs, candidates, strict=True):
-            found = over_limits(found, limits, allow_overlap=self.cfg["allow_overlap"])
-            doc.spans[self.key] = self._group(doc, found, labels)
+            found = filter_margins(found, limits, allow_overlap=self.cfg["allow_overlap"])
+            doc.spans[self.key] = self._group(doc, found)
             if self.cfg["annotate_ents"]:
-                doc.set_ents(list(self._group(doc, without_overlap(found), labels)))
+                doc.set_ents(list(self._group(doc, drop_overlaps(found))))
 
-    def _group(self, doc: Doc, found: Any, labels: tuple[str, ...]) -> SpanGroup:
-        from .spans.margins import published_scores
-
+    def _group(self, doc: Doc, found: Candidates) -> SpanGroup:
+        labels = self.labels
         spans = [
             Span(doc, start, end, label=labels[label])
             for start, end, label in zip(found.start.tolist(), found.end.tolist(), found.label.tolist(), strict=True)
         ]
         scores = published_scores(found.margin, self.cfg["calibration"])
         return SpanGroup(doc, name=self.key, spans=spans, attrs={"scores": scores})
+
+    def _input(self, docs: list[Doc], search: Search) -> BinderInput:
+        return BinderInput(docs, list(self.label_data.values()), search)
 
     def update(
         self,
@@ -341,18 +346,15 @@ class BinderNER(TrainablePipe):
         sgd: Optional[Optimizer] = None,
         losses: Optional[dict[str, float]] = None,
     ) -> dict[str, float]:
-        """Learn from a batch of examples. Memory depends on the model's budget of wordpieces, not on their length.
+        """Learn from a batch of examples. Memory depends on the model's budget of wordpieces, not on the docs' length.
 
         examples (Iterable[Example]): The examples.
-        drop (float): The dropout rate after the scorer's projections; the encoders have their own.
+        drop (float): Dropout rate after the scorer's projections. The encoders have their own. Defaults to 0.
         sgd (Optimizer, optional): The optimizer. If None, gradients are only accumulated.
-        losses (dict, optional): Where the loss is added, under the component's name.
+        losses (dict, optional): The loss is added to it, under the component's name.
         RETURNS (dict[str, float]): The losses.
         RAISES (ValueError): If a gold span has an unknown label.
         """
-        from .layers.types import BinderInput
-        from .spans.targets import make_targets
-
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
@@ -364,8 +366,8 @@ class BinderNER(TrainablePipe):
             self._warn_once("BW08", Warnings.BW08.format(name=self.name))
         set_dropout_rate(self.model, drop)
         gold = [self._aligned_gold(example) for example in examples]
-        descriptions = list(self.label_data.values())
-        output, backprop = self.model.begin_update(BinderInput([eg.predicted for eg in examples], descriptions))
+        output: BinderOutput[ScoredWindows]
+        output, backprop = self.model.begin_update(self._input([eg.predicted for eg in examples], Search()))
         most_words = self.model.get_ref("scorer").attrs["max_span_length"]
         targets, reasons = make_targets(output.windows, gold, max_span_length=most_words)
         self._count_gold(reasons, sum(len(spans) for spans in gold))
@@ -378,23 +380,23 @@ class BinderNER(TrainablePipe):
             self.finish_update(sgd)
         return losses
 
-    def get_loss(self, scored: Any, targets: Any, n_windows: int) -> tuple[float, Any]:
-        """The loss of one forward pass and its gradient.
+    def get_loss(self, scored: ScoredWindows, targets: Targets, n_windows: int) -> tuple[float, Any]:
+        """Compute the loss of one forward pass and its gradient.
 
         scored (ScoredWindows): The windows of the pass and their logits.
         targets (Targets): The gold items of all windows of the update.
-        n_windows (int): The windows of the update, over which terms are averaged.
+        n_windows (int): The windows of the update. Terms are averaged over them.
         RETURNS (tuple[float, SpanScores]): The loss and the gradient of the logits.
         """
-        from .modules.loss import loss_of_pass
+        from .modules.loss import binder_loss
 
-        return loss_of_pass(scored, targets, n_windows, self.loss_weights)
+        return binder_loss(scored.scores, scored.batch, targets, n_windows, self.loss_weights)
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
-        """Save the component to a folder, the encoders' weights in files of their own.
+        """Save the component to a folder. The encoders' weights go to files of their own.
 
         path (str / Path): The folder.
-        exclude (Iterable[str]): What to leave out: cfg, model or vocab.
+        exclude (Iterable[str]): Parts to leave out: cfg, model or vocab.
         """
         from .layers.encoder_shim import save_weights, weights_apart
 
@@ -407,7 +409,7 @@ class BinderNER(TrainablePipe):
         """Load the component from a folder.
 
         path (str / Path): The folder.
-        exclude (Iterable[str]): What to leave alone: cfg, model or vocab.
+        exclude (Iterable[str]): Parts to leave as they are: cfg, model or vocab.
         RETURNS (BinderNER): The component itself.
         """
         super().from_disk(path, exclude=tuple(exclude))

@@ -22,6 +22,7 @@ from spacy_binder.corpora.inline import read_inline
 from spacy_binder.corpora.problems import Problems
 
 ROOT = Path(__file__).parents[1]
+ASSETS = Path(__file__).parent / "assets"
 DEMO = ROOT / "project" / "assets" / "demo"
 SHARED = ROOT.parent / "shared" / "data"
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"

@@ -13,7 +13,7 @@ import pytest
 import spacy
 import srsly
 import torch
-from conftest import binder_config, demo_examples, spans_of
+from conftest import ASSETS, binder_config, demo_examples, spans_of
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import load_file
 from spacy.language import Language
@@ -140,7 +140,8 @@ def test_weights_are_saved_as_safetensors(trained: tuple[Path, Path], nlp: Langu
         load_safetensors(scorer),
     ]
     for state, shim in zip(saved, shims(nlp), strict=True):
-        expected = shim.module.state_dict()
+        # Those of an encoder have the names that transformers gives them.
+        expected = {name.removeprefix("transformer."): value for name, value in shim.module.state_dict().items()}
         assert state.keys() == expected.keys()
         assert all(torch.equal(state[name], expected[name]) for name in state)
 
@@ -211,3 +212,12 @@ def test_averaged_weights_are_used_for_a_while(tiny_nlp: Language) -> None:
                 numpy.testing.assert_array_equal(param.detach().numpy(), optimizer.averages[shim.id, name])
     assert all(torch.equal(a, b) for a, b in zip(weights, own, strict=True))
     numpy.testing.assert_array_equal(scores(), before)
+
+
+def test_a_pipeline_that_version_0_1_0_saved_gives_the_same_spans() -> None:
+    nlp = spacy.load(ASSETS / "pipeline-0.1.0")
+    for expected in srsly.read_json(ASSETS / "pipeline-0.1.0.json"):
+        doc = nlp(expected["text"])
+        group = doc.spans["sc"]
+        assert [[s.start_char, s.end_char, s.label_] for s in group] == [span[:3] for span in expected["spans"]]
+        assert group.attrs["scores"].tolist() == pytest.approx([span[3] for span in expected["spans"]], abs=1e-4)

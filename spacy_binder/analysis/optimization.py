@@ -1,10 +1,11 @@
-"""A pipeline in fewer bits or run by another engine, measured against the pipeline that it is made of."""
+"""Make a faster pipeline: other precisions and engines, measured against the pipeline as it is."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +14,29 @@ from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 from spacy.util import load_model
 
+from ..config import check_name
 from ..errors import Errors
-from ..layers.encoder_shim import PRECISIONS
-from ..layers.openvino import ENGINES, HINTS, openvino_is_installed
-from ..pipeline import BinderNER
+from ..layers.encoder_shim import encoder_files
+from ..layers.openvino import ENGINES, is_installed, quantize
+from ..layers.text_encoder import NAME, batch_windows, cut_docs
+from .component import get_component
+
+PRECISIONS = ENGINES["openvino"]
+BASELINE = ("float32", "torch")
+# Enough text to find the range of activations.
+CALIBRATION_BATCHES = 32
 
 
 @dataclass
 class Candidate:
-    """A pipeline and what was measured of it.
+    """A pipeline and its measurements.
 
     precision (str): What its text encoder multiplies in.
     engine (str): What runs its text encoder.
     nlp (Language): The pipeline.
     f_score (float): F1 of its spans, from 0 to 100.
-    words_per_second (float): Speed of `nlp.pipe`, the best of two runs.
-    n_bytes (int): Size of its encoders' weights when saved.
+    words_per_second (float): Speed of `nlp.pipe`, the better of two runs.
+    n_bytes (int): Size of its model when it is saved.
     """
 
     precision: str
@@ -40,90 +48,117 @@ class Candidate:
 
 
 def combinations(precision: str = "auto", engine: str = "auto") -> list[tuple[str, str]]:
-    """Find what there is to be tried beside float32 by torch.
+    """List the precisions and engines to try, float32 by torch first.
 
-    precision (str): One of `PRECISIONS`, or auto for all.
-    engine (str): One of `ENGINES`, or auto for all that are installed.
-    RETURNS (list[tuple[str, str]]): Precisions and engines, none if those that are named don't go together.
-    RAISES (ValueError): If one isn't known.
-    RAISES (ImportError): If the engine that is named isn't installed.
+    precision (str): float32, bfloat16, int8, or auto for all of them.
+    engine (str): torch, openvino, or auto for all that are installed.
+    RETURNS (list[tuple[str, str]]): Pairs of precision and engine. float32 by torch is always among them: nothing that
+        is slower may be chosen.
+    RAISES (ValueError): If a name is unknown.
+    RAISES (ImportError): If a package that a name needs is not installed.
     """
-    for kind, choice, known in (("precision", precision, PRECISIONS), ("engine", engine, ENGINES)):
-        if choice not in ("auto", *known):
-            raise ValueError(Errors.B016.format(kind=kind, name=choice, known=", ".join(("auto", *known))))
-    if engine == "openvino" and not openvino_is_installed():
+    check_name("precision", precision, ("auto", *PRECISIONS))
+    check_name("engine", engine, ("auto", *ENGINES))
+    engines = [name for name in ENGINES if name == "torch" or is_installed()]
+    possible = [(p, e) for e in engines for p in ENGINES[e] if p != "int8" or is_installed("nncf")]
+    if engine not in ("auto", *engines) or (precision == "int8" and ("int8", "openvino") not in possible):
         raise ImportError(Errors.B021)
-    engines = ENGINES if openvino_is_installed() else ("torch",)
-    possible = [(p, e) for e in engines for p in PRECISIONS if e == "torch" or p in HINTS]
     return [
-        (p, e)
-        for p, e in possible
-        if (p, e) != ("float32", "torch") and precision in ("auto", p) and engine in ("auto", e)
+        pair
+        for pair in possible
+        if pair == BASELINE or (precision in ("auto", pair[0]) and engine in ("auto", pair[1]))
     ]
 
 
-def load_in_precision(model: str | Path, name: str, precision: str, engine: str = "torch") -> Language:
-    """Load a pipeline for an engine, and compress the encoders of a component.
+def current_choice(nlp: Language, name: str) -> tuple[str, str]:
+    """Read what a pipeline's text encoder runs in.
+
+    nlp (Language): The pipeline.
+    name (str): The component.
+    RETURNS (tuple[str, str]): Precision and engine.
+    RAISES (ValueError): If the component has no text encoder of its own.
+    """
+    text_encoder = get_component(nlp, name).model.get_ref("text_encoder")
+    if text_encoder.name != NAME:
+        raise ValueError(Errors.B018.format(name=name, text_encoder=text_encoder.name))
+    settings = text_encoder.attrs["settings"]
+    return settings.inference_precision, settings.inference_engine
+
+
+def load_in_precision(
+    model: str | Path, name: str, precision: str, engine: str, examples: Sequence[Example]
+) -> Language:
+    """Load a pipeline for a precision and an engine.
 
     model (str / Path): A pipeline's folder, or the name of an installed one.
     name (str): The component.
-    precision (str): One of float32 (as it is), bfloat16, int8. The type encoder, which computes each type just
-        once, is saved in bfloat16 at the least.
-    engine (str): torch or openvino. With float32 by torch the pipeline is left as it is.
+    precision (str): float32, bfloat16 or int8. In the latter two, weights are saved in bfloat16.
+    engine (str): torch or openvino.
+    examples (Sequence[Example]): Docs that int8 is calibrated on.
     RETURNS (Language): The pipeline.
-    RAISES (ValueError): If the component's text encoder is not its own.
     """
-    if (precision, engine) == ("float32", "torch"):
-        return load_model(model)
-    architecture = load_model(model).config["components"][name]["model"]["text_encoder"]["@architectures"]
-    if architecture != "spacy_binder.TextEncoder.v1":
-        raise ValueError(Errors.B018.format(name=name, text_encoder=architecture))
     block = f"components.{name}.model.text_encoder"
     nlp = load_model(model, config={f"{block}.inference_precision": precision, f"{block}.inference_engine": engine})
-    if precision == "float32":
-        return nlp
-    encoders: Any = nlp.get_pipe(name).model  # type: ignore[attr-defined]
-    encoders.get_ref("text_encoder").shims[0].compress(precision)
-    for shim in encoders.get_ref("type_encoder").shims:
-        shim.compress("bfloat16")
+    bi_encoder = get_component(nlp, name).model
+    text_encoder: Any = bi_encoder.get_ref("text_encoder")
+    if precision == "int8":
+        names = nlp.pipe_names
+        with nlp.select_pipes(disable=names[names.index(name) :]):
+            docs = list(nlp.pipe(_bare_docs(nlp, examples)))
+        batches = batch_windows(text_encoder, cut_docs(text_encoder, docs))
+        quantize(text_encoder.shims[0], islice(batches, CALIBRATION_BATCHES))
+    if precision != "float32":
+        for shim in encoder_files(bi_encoder).values():
+            shim.compress("bfloat16")
     return nlp
 
 
-def measure(model: str | Path, dev: Path, name: str, precision: str, engine: str = "torch") -> Candidate:
-    """Load a pipeline in a precision and for an engine, and measure it.
+def measure(nlp: Language, name: str, precision: str, engine: str, examples: Sequence[Example]) -> Candidate:
+    """Measure a pipeline.
 
-    model (str / Path): A pipeline's folder, or the name of an installed one.
-    dev (Path): DocBin with gold spans.
+    nlp (Language): The pipeline.
     name (str): The component.
-    precision (str): One of float32, bfloat16, int8.
-    engine (str): torch or openvino.
-    RETURNS (Candidate): The pipeline and its figures.
+    precision, engine (str): What it was loaded for.
+    examples (Sequence[Example]): Docs with gold spans.
+    RETURNS (Candidate): The pipeline and its measurements.
     """
-    nlp = load_in_precision(model, name, precision, engine)
-    examples = list(Corpus(dev)(nlp))
+    pipe = get_component(nlp, name)
     speed = max(_words_per_second(nlp, examples) for _ in range(2))
-    pipe: Any = nlp.get_pipe(name)
-    assert isinstance(pipe, BinderNER)
-    scores = nlp.evaluate(examples)
+    scores = nlp.evaluate(
+        [Example(doc, eg.reference) for doc, eg in zip(_bare_docs(nlp, examples), examples, strict=True)]
+    )
     f_score = 100 * (scores[f"spans_{pipe.key}_f"] or 0.0)
     return Candidate(precision, engine, nlp, f_score, speed, len(pipe.model.to_bytes()))
 
 
-def _words_per_second(nlp: Language, examples: Sequence[Example]) -> float:
-    docs = [Doc(nlp.vocab, words=[t.text for t in eg.x], spaces=[bool(t.whitespace_) for t in eg.x]) for eg in examples]
-    start = time.perf_counter()
-    for _ in nlp.pipe(docs):
-        pass
-    return sum(map(len, docs)) / (time.perf_counter() - start)
+def read_examples(nlp: Language, path: Path) -> list[Example]:
+    """RETURNS (list[Example]): The docs of a DocBin."""
+    return list(Corpus(path)(nlp))
 
 
 def fastest_within(candidates: Sequence[Candidate], baseline: Candidate, max_loss: float) -> Candidate | None:
     """Choose the fastest pipeline that loses no more F1 than allowed.
 
     candidates (Sequence[Candidate]): The pipelines.
-    baseline (Candidate): What they are made of.
-    max_loss (float): F1 that may be lost, in points of 100.
-    RETURNS (Candidate, optional): The fastest one; None if all lose more.
+    baseline (Candidate): The pipeline as it is.
+    max_loss (float): The F1 that may be lost, in points of 100.
+    RETURNS (Candidate, optional): The fastest one. None if it is not faster than the pipeline as it is, or slower than
+        float32 by torch.
     """
+    plain = [c for c in candidates if (c.precision, c.engine) == BASELINE]
     good = [c for c in candidates if baseline.f_score - c.f_score <= max_loss]
-    return max(good, key=lambda c: c.words_per_second, default=None)
+    best = max(good, key=lambda c: c.words_per_second, default=baseline)
+    is_fastest = all(best.words_per_second >= c.words_per_second for c in plain)
+    return best if is_fastest and best.words_per_second > baseline.words_per_second else None
+
+
+def _bare_docs(nlp: Language, examples: Sequence[Example]) -> list[Doc]:
+    return [Doc(nlp.vocab, words=[t.text for t in eg.x], spaces=[bool(t.whitespace_) for t in eg.x]) for eg in examples]
+
+
+def _words_per_second(nlp: Language, examples: Sequence[Example]) -> float:
+    docs = _bare_docs(nlp, examples)
+    start = time.perf_counter()
+    for _ in nlp.pipe(docs):
+        pass
+    return sum(map(len, docs)) / (time.perf_counter() - start)

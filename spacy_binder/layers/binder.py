@@ -1,4 +1,4 @@
-"""The bi-encoder: text encoder and type encoder, joined by the span scorer."""
+"""The bi-encoder: text encoder, type encoder and span scorer."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from typing import Any
 import torch
 from thinc.api import Model
 
+from ..modules.span_scorer import SpanScores
 from .types import BinderInput, BinderOutput, EncodedText, EncodedWindows, ScoredWindows
 
 
 def binder(text_encoder: Model, type_encoder: Model, scorer: Model) -> Model[BinderInput, BinderOutput]:
-    """Make the model.
+    """Make the model. See `BinderOutput` for how it streams.
 
     text_encoder (Model): Docs → windows of wordpiece vectors.
     type_encoder (Model): Descriptions → vectors.
-    scorer (Model): Both → logits.
-    RETURNS (Model): Reads docs and descriptions, gives pass by pass what was found, or logits in training.
-        There each pass is to be backpropagated before the next is asked for, and the model's own callback
-        called after the last: types are encoded once, whatever the number of passes.
+    scorer (Model): Both → logits in training, spans at inference.
+    RETURNS (Model): Docs and descriptions → passes of logits or spans.
     """
     return Model(
         "binder",
@@ -32,7 +31,10 @@ def binder(text_encoder: Model, type_encoder: Model, scorer: Model) -> Model[Bin
 
 
 def init(model: Model, X: Any = None, Y: Any = None) -> None:
-    """Initialize the encoders, then the scorer with their widths."""
+    """Initialize the encoders, then the scorer with their widths.
+
+    X (BinderInput, optional): Some docs and the descriptions.
+    """
     text_encoder, type_encoder, scorer = model.layers
     text_encoder.initialize(X.docs if X is not None else None)
     type_encoder.initialize()
@@ -42,6 +44,12 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
 
 
 def forward(model: Model, X: BinderInput, is_train: bool) -> tuple[BinderOutput, Callable]:
+    """Encode the types, and stream the passes over the text.
+
+    X (BinderInput): Docs, descriptions and what to search for.
+    is_train (bool): Whether to give logits and take gradients.
+    RETURNS (tuple[BinderOutput, Callable]): The output, and the callback that ends an update.
+    """
     text_encoder, type_encoder, scorer = model.layers
     encoded: EncodedText
     encoded, finish_text = text_encoder(X.docs, is_train)
@@ -52,17 +60,16 @@ def forward(model: Model, X: BinderInput, is_train: bool) -> tuple[BinderOutput,
         for windows in encoded.passes:
             scores, backprop_scores = scorer((windows, types, X.search), is_train)
             if is_train:
-                backprop = partial(backprop_pass, windows, backprop_scores)
-                yield ScoredWindows(windows.rows, windows.batch, scores, backprop)
+                yield ScoredWindows(windows.batch, scores, partial(backprop_pass, windows, backprop_scores))
             else:
                 yield scores
 
-    def backprop_pass(windows: EncodedWindows, backprop_scores: Callable, d_scores: Any) -> None:
+    def backprop_pass(windows: EncodedWindows, backprop_scores: Callable, d_scores: SpanScores) -> None:
         d_vectors, d_types_of_pass = backprop_scores(d_scores)
         d_types.add_(d_types_of_pass)
         windows.backprop(d_vectors)
 
-    def backprop(_: Any) -> list:
+    def backprop(_: None) -> list:
         backprop_types(d_types)
         finish_text(None)
         return []

@@ -1,61 +1,59 @@
-"""Torch modules inside thinc models: built late, saved as safetensors, cached between changes."""
+"""Load and save encoders: Hugging Face models, their tokenizers and their weights."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 from collections.abc import Iterator
-from copy import deepcopy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy
 import srsly
 import torch
 from safetensors.torch import load as load_safetensors
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from safetensors.torch import save as save_safetensors
 from thinc.api import Model, Optimizer
 from torch import Tensor, nn
 
 from ..config import find_encoder
 from ..errors import Errors
-from ..modules.quantization import quantize
-from ..text.word_shapes import SHAPES
+from ..modules.encoder import Encoder
+from ..text.arrays import Ints1d, Ints2d, pad
 from ..text.wordpieces import TokenizerT
 from .module_shim import ModuleShim
 
-# What an encoder may compute and be saved in.
-PRECISIONS = ("float32", "bfloat16", "int8")
-# What configs of encoders call the dropout rate of attention.
+# How weights may be saved.
+STORAGES = ("float32", "bfloat16")
+# Names of the dropout rate of attention in the configs of encoders.
 ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
 
 
 class EncoderShim(ModuleShim):
-    """Holds a Hugging Face encoder and its tokenizer, and saves both, so that loading needs no network."""
+    """Holds an encoder and its tokenizer. Saves both, so that loading needs no network.
+
+    tokenizer (PreTrainedTokenizerBase): The tokenizer, None before the encoder is built.
+    storage (str): How weights are saved, one of `STORAGES`.
+    quantized (bytes): An int8 copy of the encoder, see `openvino.py`. Empty if there is none.
+    """
+
+    _model: Encoder | None
 
     def __init__(self) -> None:
         super().__init__(nn.Identity)
         self.tokenizer: TokenizerT = None
         self.storage = "float32"
-        self.weights_apart = False
+        self.quantized = b""
+        self.saves_weights = True
         self.warned = False
 
     @property
-    def width(self) -> int:
-        """RETURNS (int): Width of the encoder's vectors."""
-        config: Any = self.module.config
-        return int(config.hidden_size)
-
-    @property
-    def max_positions(self) -> int | None:
-        """RETURNS (int, optional): The most wordpieces that the encoder has positions for."""
-        config: Any = self.module.config
-        most = getattr(config, "max_position_embeddings", None)
-        # RoBERTa and its kin count positions from the padding id on.
-        if most and config.model_type in ("roberta", "xlm-roberta", "camembert", "longformer", "mpnet"):
-            most -= config.pad_token_id + 1
-        return most if most and most > 0 else None
+    def module(self) -> Encoder:
+        """RETURNS (Encoder): The encoder. There is none before it is built."""
+        assert self._model is not None
+        return self._model
 
     def load(
         self,
@@ -66,13 +64,14 @@ class EncoderShim(ModuleShim):
         word_shapes: bool = False,
         attention_dropout: float | None = None,
     ) -> None:
-        """Load pretrained weights.
+        """Load a pretrained encoder.
 
         name (str): A folder, or the name of a model on the Hugging Face hub.
-        tokenizer_config, transformer_config (dict): Passed on to transformers.
-        word_shapes (bool): Whether to embed what words look like, beside what they are.
-        attention_dropout (float, optional): Dropout rate of attention in training; None for the encoder's own.
-        RAISES (ValueError): If there is none, with the places looked at, or it has no such rate.
+        tokenizer_config, transformer_config (dict): Arguments of transformers' `from_pretrained`.
+        word_shapes (bool): Whether to embed word shapes beside wordpieces. Defaults to False.
+        attention_dropout (float, optional): Dropout rate of attention in training. None, the default, keeps that of the
+            encoder.
+        RAISES (ValueError): If the encoder is not found, or its config has no dropout rate of attention.
         """
         from transformers import AutoConfig, AutoModel, AutoTokenizer
 
@@ -84,113 +83,115 @@ class EncoderShim(ModuleShim):
                 known = AutoConfig.from_pretrained(path, **transformer_config)
                 rates = {key: attention_dropout for key in ATTENTION_DROPOUTS if hasattr(known, key)}
             options = {"use_safetensors": True, "torch_dtype": torch.float32, **rates, **transformer_config}
-            module = AutoModel.from_pretrained(path, **options)
+            transformer = AutoModel.from_pretrained(path, **options)
         except (OSError, ValueError, KeyError) as error:
             message = Errors.B005.format(encoder=name, places=", ".join(places), cause=str(error).split("\n")[0])
             raise ValueError(message) from error
         if attention_dropout is not None and not rates:
             raise ValueError(Errors.B049.format(encoder=name, known=" or ".join(ATTENTION_DROPOUTS)))
-        self._take_encoder(module, tokenizer, word_shapes)
-
-    def _take_encoder(self, module: nn.Module, tokenizer: TokenizerT, word_shapes: bool) -> None:
-        if hasattr(module, "pooler"):
-            module.pooler = None  # type: ignore[assignment]
-        # A batch holds few of the vocabulary's wordpieces.
-        encoder: Any = module
-        encoder.get_input_embeddings().sparse = True
-        if word_shapes:
-            # Of zeros, so that training begins with the encoder as it was pretrained.
-            encoder.word_shapes = nn.Embedding(len(SHAPES), encoder.config.hidden_size)
-            nn.init.zeros_(encoder.word_shapes.weight)
         self.tokenizer = tokenizer
-        self._take(module)
+        self.set_module(Encoder(transformer, word_shapes=word_shapes))
 
-    def at_inference(self, precision: str) -> nn.Module:
-        """What to run where nothing is learned.
+    def encode(
+        self,
+        input_ids: Ints2d,
+        lengths: Ints1d,
+        shapes: Ints2d | None = None,
+        *,
+        is_train: bool,
+        mixed_precision: bool,
+    ) -> Tensor:
+        """Encode padded wordpieces with torch.
 
-        precision (str): One of `PRECISIONS`.
-        RETURNS (nn.Module): The encoder; for int8 a copy with 8-bit linear layers, kept until the weights change.
+        input_ids (Ints2d): Wordpiece ids, shape (B, L).
+        lengths (Ints1d): Wordpieces per row, shape (B,).
+        shapes (Ints2d, optional): Shape of the word of each wordpiece, see `WORD_SHAPES`, shape (B, L).
+        is_train (bool): Whether to drop out, and to keep what the backward pass needs.
+        mixed_precision (bool): Whether to multiply in bfloat16.
+        RETURNS (Tensor): Last hidden states, shape (B, L, H).
         """
-        if precision != "int8" or self.storage == "int8":
-            return self.module
-        # No string is the key: a type may be described by any.
-        if quantize not in self.cache:
-            shared = {id(tensor): tensor for tensor in [*self.module.parameters(), *self.module.buffers()]}
-            self.cache[quantize] = quantize(deepcopy(self.module, shared)).eval()
-        return self.cache[quantize]
-
-    def require_trainable(self) -> None:
-        """RAISES (ValueError): If the weights have 8 bits."""
-        if self.storage == "int8":
-            raise ValueError(Errors.B017)
+        module = self.module
+        device = next(module.parameters()).device
+        if module.training != is_train:
+            module.train(is_train)
+        # Attention is faster without a mask.
+        is_padded = lengths.min() < input_ids.shape[1]
+        mask = torch.from_numpy(attention_mask(lengths)).to(device) if is_padded else None
+        ids, of_words = (None if array is None else torch.from_numpy(array).to(device) for array in (input_ids, shapes))
+        with torch.set_grad_enabled(is_train), torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision):
+            return module(ids, mask, of_words)
 
     def compress(self, storage: str) -> None:
-        """Save the weights in fewer bits from now on, and use what can then be loaded.
+        """Round the weights, and save them in this form from now on.
 
-        storage (str): One of `PRECISIONS`. With int8 the linear layers, which can't be trained any more, have
-            8 bits and the rest 16; with bfloat16 all have 16.
+        storage (str): One of `STORAGES`.
         """
-        if self.storage == "int8":
-            return
-        if storage == "int8":
-            quantize(self.module.requires_grad_(False))
         self.storage = storage
-        self.module.load_state_dict(self._tensors())
+        self.module.load_weights(self._weights())
         self.cache.clear()
 
     def finish_update(self, optimizer: Optimizer) -> None:
-        """Update the weights with their gradients, and save them in full from now on.
+        """Update the weights with their gradients, and save them in float32 from now on.
 
         optimizer (Optimizer): The optimizer.
         """
         super().finish_update(optimizer)
-        if self.storage == "bfloat16":
-            self.storage = "float32"
+        self.storage = "float32"
+        self.quantized = b""
 
-    def _tensors(self) -> dict[str, Tensor]:
-        tensors = super()._tensors()
-        if self.storage == "float32":
-            return tensors
-        return {name: _narrow(tensor) for name, tensor in tensors.items()}
+    def _weights(self) -> dict[str, Tensor]:
+        weights = self.module.weights()
+        if self.storage == "bfloat16":
+            # Not vectors, such as those of layer norms: they are small and lose much.
+            return {name: tensor.bfloat16() if tensor.dim() > 1 else tensor for name, tensor in weights.items()}
+        return weights
 
     def save_weights(self, path: Path) -> None:
-        """Write the weights.
+        """Write the weights to a safetensors file.
 
-        path (Path): A safetensors file. One that is there is replaced.
+        path (Path): The file. It is replaced if it is there.
         """
-        path.write_bytes(save_safetensors(self._tensors()))
+        save_file(self._weights(), path)
 
     def load_weights(self, path: Path) -> None:
-        """Take over weights.
+        """Read weights from a safetensors file.
 
-        path (Path): A safetensors file.
+        path (Path): The file.
         """
-        self.module.load_state_dict(load_file(path))
+        self.module.load_weights(load_file(path))
         self.cache.clear()
 
     def to_bytes(self) -> bytes:
-        """RETURNS (bytes): The encoder's config, its tokenizer's files and its weights."""
-        if self._model is None:
+        """RETURNS (bytes): The encoder's config and weights, and the files of its tokenizer."""
+        if not self.is_built:
             return srsly.msgpack_dumps({"config": None})
-        config: Any = self.module.config
         with TemporaryDirectory() as folder:
             self.tokenizer.save_pretrained(folder)
             files = {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir()) if path.is_file()}
-        # Where it was loaded from is no part of it.
-        options = {**config.to_dict(), "_name_or_path": ""}
-        state = None if self.weights_apart else self._state()
-        about = {"storage": self.storage, "word_shapes": hasattr(self.module, "word_shapes")}
-        return srsly.msgpack_dumps({"config": options, "tokenizer": files, **about, "state": state})
+        msg = {
+            # Without the place that it was loaded from.
+            "config": {**self.module.config.to_dict(), "_name_or_path": ""},
+            "tokenizer": files,
+            "storage": self.storage,
+            "word_shapes": self.module.word_shapes is not None,
+            "quantized": self.quantized,
+            "state": save_safetensors(self._weights()) if self.saves_weights else None,
+        }
+        return srsly.msgpack_dumps(msg)
 
     def from_bytes(self, bytes_data: bytes) -> EncoderShim:
-        """Build the encoder anew from what `to_bytes` gave.
+        """Build the encoder anew from saved bytes.
 
-        bytes_data (bytes): The saved encoder.
+        bytes_data (bytes): The result of `to_bytes`.
         RETURNS (EncoderShim): The shim itself.
+        RAISES (ValueError): If the weights are saved in a form that this version can't read.
         """
         msg: Any = srsly.msgpack_loads(bytes_data)
         if msg["config"] is None:
             return self
+        storage = msg.get("storage", "float32")
+        if storage not in STORAGES:
+            raise ValueError(Errors.B050.format(storage=storage, known=" or ".join(STORAGES)))
         from transformers import AutoConfig, AutoModel, AutoTokenizer
 
         with TemporaryDirectory() as folder:
@@ -198,74 +199,72 @@ class EncoderShim(ModuleShim):
                 (Path(folder) / name).write_bytes(content)
             # Not by srsly, which writes 1e-12 as 0.0.
             (Path(folder) / "config.json").write_text(json.dumps(msg["config"]), encoding="utf8")
-            tokenizer = AutoTokenizer.from_pretrained(folder)
-            module = AutoModel.from_config(AutoConfig.from_pretrained(folder))
-        self.storage = msg.get("storage", "float32")
-        if self.storage == "int8":
-            quantize(module.requires_grad_(False))
-        self._take_encoder(module, tokenizer, msg.get("word_shapes", False))
+            self.tokenizer = AutoTokenizer.from_pretrained(folder)
+            transformer = AutoModel.from_config(AutoConfig.from_pretrained(folder))
+        self.storage = storage
+        self.quantized = msg.get("quantized", b"")
+        self.set_module(Encoder(transformer, word_shapes=msg.get("word_shapes", False)))
         if msg["state"] is not None:
-            self.module.load_state_dict(load_safetensors(msg["state"]))
+            self.module.load_weights(load_safetensors(msg["state"]))
         return self
 
 
-def embed(module: Any, input_ids: Tensor, shapes: Tensor) -> Tensor:
-    """Embed wordpieces and what their words look like.
+def attention_mask(lengths: Ints1d) -> Ints2d:
+    """Mark wordpieces and padding.
 
-    module (PreTrainedModel): An encoder that was loaded with `word_shapes`.
-    input_ids, shapes (Tensor): *Shape:* (B, L).
-    RETURNS (Tensor): What its layers are given. *Shape:* (B, L, H).
+    lengths (Ints1d): Wordpieces per row, shape (B,).
+    RETURNS (Ints2d): 1 for wordpieces, 0 for padding, shape (B, L).
     """
-    return module.get_input_embeddings()(input_ids) + module.word_shapes(shapes)
+    return pad(numpy.ones(int(lengths.sum()), dtype="int64"), lengths)
 
 
-def _narrow(tensor: Tensor) -> Tensor:
-    return tensor.bfloat16() if tensor.dtype == torch.float32 and tensor.dim() > 1 else tensor
+def encoder_files(model: Model) -> dict[str, EncoderShim]:
+    """Name the files that the weights of a model's encoders are saved to.
 
-
-def _encoders(model: Model) -> dict[str, EncoderShim]:
-    """RETURNS (dict[str, EncoderShim]): The encoders of a model, by the name of the file of their weights."""
-    shims = {}
-    for ref in ("text_encoder", "type_encoder"):
-        for shim in model.get_ref(ref).shims:
-            if isinstance(shim, EncoderShim):
-                shims[f"{ref}.safetensors"] = shim
-    return shims
+    model (Model): The bi-encoder.
+    RETURNS (dict[str, EncoderShim]): The encoder of each file.
+    """
+    return {
+        f"{ref}.safetensors": shim
+        for ref in ("text_encoder", "type_encoder")
+        for shim in model.get_ref(ref).shims
+        if isinstance(shim, EncoderShim)
+    }
 
 
 @contextlib.contextmanager
 def weights_apart(model: Model) -> Iterator[None]:
-    """Leave the encoders' weights out of `model.to_bytes` for a while.
+    """Leave the encoders' weights out of `model.to_bytes` inside a `with` block, so that they are never held twice.
 
     model (Model): The bi-encoder.
     """
-    shims = _encoders(model).values()
+    shims = encoder_files(model).values()
     for shim in shims:
-        shim.weights_apart = True
+        shim.saves_weights = False
     try:
         yield
     finally:
         for shim in shims:
-            shim.weights_apart = False
+            shim.saves_weights = True
 
 
 def save_weights(model: Model, folder: Path) -> None:
-    """Write the encoders' weights.
+    """Write the encoders' weights to files of their own.
 
     model (Model): The bi-encoder.
-    folder (Path): Where text_encoder.safetensors and type_encoder.safetensors are written to.
+    folder (Path): The folder that text_encoder.safetensors and type_encoder.safetensors are written to.
     """
-    for name, shim in _encoders(model).items():
+    for name, shim in encoder_files(model).items():
         if shim.is_built:
             shim.save_weights(folder / name)
 
 
 def load_weights(model: Model, folder: Path) -> None:
-    """Read what `save_weights` wrote, one encoder after the other. What isn't there was in `model.to_bytes`.
+    """Read the files that `save_weights` wrote. Where one is missing, the weights were in `model.to_bytes`.
 
-    model (Model): The bi-encoder, built from what `to_bytes` gave.
-    folder (Path): Where the weights are.
+    model (Model): The bi-encoder, built from its bytes.
+    folder (Path): The folder of the files.
     """
-    for name, shim in _encoders(model).items():
+    for name, shim in encoder_files(model).items():
         if (folder / name).exists():
             shim.load_weights(folder / name)

@@ -1,8 +1,9 @@
-"""Docs → windows of wordpiece vectors, from a `transformer` component that others in the pipeline share."""
+"""Docs → windows of wordpiece vectors, from a `transformer` component that the pipeline shares."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,50 +17,66 @@ from torch import Tensor
 from ..errors import Errors
 from ..text.arrays import Ints1d
 from ..text.windows import Windows
-from .types import EncodedText, EncodedWindows
+from .types import EncodedText, EncodedWindows, Settings
 
 
-def listener(upstream: str, max_batch_wordpieces: int) -> Model[list[Doc], EncodedText]:
+@dataclass
+class ListenerSettings(Settings):
+    """Settings of a listener: the arguments of `spacy_binder.TransformerListener.v1`, which explains them."""
+
+    upstream: str = "*"
+    max_batch_wordpieces: int = 4096
+
+
+def listener(settings: ListenerSettings) -> Model[list[Doc], EncodedText]:
     """Make the model.
 
-    upstream (str): Name of the `transformer` component, or * for any.
-    max_batch_wordpieces (int): Padded wordpieces that are scored at once.
-    RETURNS (Model): Reads docs, gives the windows that the transformer cut and their vectors.
+    settings (ListenerSettings): The settings.
+    RETURNS (Model): Docs → the windows that the transformer cut, and their vectors.
     """
+    # Importing it takes seconds, and only pipelines with a listener need it.
     from spacy_transformers.layers import TransformerListener
 
     return Model(
         "binder_transformer_listener",
-        partial(forward, max_batch_wordpieces=max_batch_wordpieces),
+        forward,
         init=init,
-        layers=[TransformerListener(upstream)],
+        layers=[TransformerListener(settings.upstream)],
         dims={"nO": None},
+        attrs={"settings": settings},
     )
 
 
 def init(model: Model, X: Any = None, Y: Any = None) -> None:
-    """Take over the width of the transformer."""
+    """Take over the width of the transformer.
+
+    X (list[Doc], optional): Some docs.
+    """
     source = model.layers[0]
     source.initialize(X)
     model.set_dim("nO", source.get_dim("nO"))
 
 
-def forward(
-    model: Model, docs: list[Doc], is_train: bool, *, max_batch_wordpieces: int
-) -> tuple[EncodedText, Callable]:
+def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[EncodedText, Callable]:
+    """Take the transformer's vectors, pass by pass.
+
+    docs (list[Doc]): The docs.
+    is_train (bool): Whether the transformer waits for gradients.
+    RETURNS (tuple[EncodedText, Callable]): The windows and vectors, and the callback that hands the collected gradients
+        of all passes to the transformer.
+    """
     source: Any = model.layers[0]
     if not is_train and any(len(doc) and doc._.trf_data is None for doc in docs):
         raise ValueError(Errors.B015.format(upstream=source.upstream_name))
     outputs, backprop_source = source(docs, is_train)
     hidden = [xp2torch(output.model_output.last_hidden_state) if _has_vectors(output) else None for output in outputs]
-    windows, place = _windows(docs, outputs)
+    windows, place = _find_windows(docs, outputs)
     d_hidden = [torch.zeros_like(vectors) if vectors is not None and is_train else None for vectors in hidden]
 
     def passes() -> Iterator[EncodedWindows]:
-        for rows in windows.batches(max_batch_wordpieces):
-            batch = windows.batch(rows)
+        for rows in windows.group_by_length(model.attrs["settings"].max_batch_wordpieces):
             vectors = _gather(hidden, windows, rows, place)
-            yield EncodedWindows(rows, batch, vectors, partial(scatter, rows))
+            yield EncodedWindows(windows.batch(rows), vectors, partial(scatter, rows))
 
     def scatter(rows: Ints1d, d_vectors: Tensor) -> None:
         for i, row in enumerate(rows.tolist()):
@@ -67,7 +84,7 @@ def forward(
             assert target is not None
             target[place[row], : windows.lengths[row]] += d_vectors[i, : windows.lengths[row]]
 
-    def backprop(_: Any) -> Any:
+    def backprop(_: None) -> Any:
         # Docs without tokens have no vectors, and spacy-transformers wants no gradient for them.
         pairs = zip(outputs, d_hidden, strict=True)
         return backprop_source([_gradient(output, d_vectors) for output, d_vectors in pairs if d_vectors is not None])
@@ -93,8 +110,8 @@ def _gather(hidden: list[Tensor | None], windows: Windows, rows: Ints1d, place: 
     return torch.nn.utils.rnn.pad_sequence(vectors, batch_first=True)
 
 
-def _windows(docs: list[Doc], outputs: list[Any]) -> tuple[Windows, Ints1d]:
-    """RETURNS (tuple): The transformer's windows that hold words, and each one's row in its doc's output."""
+def _find_windows(docs: list[Doc], outputs: list[Any]) -> tuple[Windows, Ints1d]:
+    """RETURNS (tuple): The transformer's windows that have words, and the row of each one in its doc's output."""
     parts: list[numpy.ndarray] = []
     for i, (doc, output) in enumerate(zip(docs, outputs, strict=True)):
         if not _has_vectors(output):

@@ -1,4 +1,4 @@
-"""Torch modules inside thinc models: built late, saved as safetensors, cached between changes."""
+"""Torch modules inside thinc models: built late, saved as safetensors, cached between changes of the weights."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ import srsly
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from thinc.api import Optimizer, PyTorchShim, get_torch_default_device, torch2xp, xp2torch
-from torch import Tensor, nn
+from torch import nn
 
-from ..modules.linear import use_one_dnn
 from .adam import TorchAdam
 from .process import use_one_thread_in_forks
 
 
 class ModuleShim(PyTorchShim):
-    """Holds a torch module that is built once its settings are known.
+    """Holds a torch module that is built when its settings are known.
 
-    Unlike thinc's own shim it saves weights as safetensors, takes part in weight averaging
-    (`use_averages` of the optimizer), and has a `cache` that lives until the weights change.
+    Unlike thinc's own shim it saves weights as safetensors, supports averaged weights (`use_averages` of the
+    optimizer), and has a `cache` that lives until the weights change.
     """
 
     _model: nn.Module | None
@@ -29,7 +28,7 @@ class ModuleShim(PyTorchShim):
     def __init__(self, build: Callable[..., nn.Module], *, learn_rate_scale: float = 1.0) -> None:
         """
         build (Callable): Makes the module from keyword settings, which are saved with it.
-        learn_rate_scale (float): What the optimizer's learning rate is multiplied by for this module.
+        learn_rate_scale (float): Factor of the optimizer's learning rate for this module. Defaults to 1.
         """
         super().__init__(None)
         use_one_thread_in_forks()
@@ -40,7 +39,7 @@ class ModuleShim(PyTorchShim):
         self.cache: dict[Any, Any] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        # What is cached can be made again, and not all of it can be copied.
+        # The cache can be made again, and not all of it can be copied.
         return {**self.__dict__, "cache": {}}
 
     @property
@@ -50,20 +49,23 @@ class ModuleShim(PyTorchShim):
 
     @property
     def module(self) -> nn.Module:
-        """RETURNS (nn.Module): The module. Only to be asked for once it is built."""
+        """RETURNS (nn.Module): The module. There is none before it is built."""
         assert self._model is not None
         return self._model
 
     def build(self, **settings: Any) -> None:
-        """Make the module.
+        """Build the module.
 
-        **settings: Passed on to the callable given to the constructor.
+        **settings: Arguments of the callable given to the constructor.
         """
         self._settings = settings
-        self._take(self._build(**settings))
+        self.set_module(self._build(**settings))
 
-    def _take(self, module: nn.Module) -> None:
-        use_one_dnn(module)
+    def set_module(self, module: nn.Module) -> None:
+        """Hold a module, on the default device.
+
+        module (nn.Module): The module.
+        """
         self._model = module.to(get_torch_default_device())
         self._adam = None
         self.cache.clear()
@@ -88,17 +90,16 @@ class ModuleShim(PyTorchShim):
             if param.grad is not None:
                 # Flat, because thinc's optimizers take no scalars.
                 weights: Any = torch2xp(param.data.reshape(-1))
-                dense = param.grad.to_dense() if param.grad.is_sparse else param.grad
-                gradient: Any = torch2xp(dense.reshape(-1))
+                gradient: Any = torch2xp(param.grad.reshape(-1))
                 weights, _ = optimizer((self.id, name), weights, gradient, lr_scale=self._learn_rate_scale)
                 param.data = xp2torch(weights, device=param.device).view_as(param)
                 param.grad = None
 
     @contextlib.contextmanager
     def use_params(self, params: dict[Any, Any]) -> Iterator[None]:
-        """Use other weights for a while.
+        """Use other weights inside a `with` block.
 
-        params (dict): Weights by (id of the shim, name), as `Optimizer.averages` has them.
+        params (dict): Weights by (id of the shim, name), like `Optimizer.averages`.
         """
         given = {}
         if self._model is not None:
@@ -115,12 +116,13 @@ class ModuleShim(PyTorchShim):
 
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): Settings and weights."""
-        return srsly.msgpack_dumps({"settings": self._settings, "state": self._state()})
+        state = save_safetensors(self.module.state_dict()) if self.is_built else None
+        return srsly.msgpack_dumps({"settings": self._settings, "state": state})
 
     def from_bytes(self, bytes_data: bytes) -> ModuleShim:
-        """Build the module anew from what `to_bytes` gave.
+        """Build the module anew from saved bytes.
 
-        bytes_data (bytes): The saved module.
+        bytes_data (bytes): The result of `to_bytes`.
         RETURNS (ModuleShim): The shim itself.
         """
         msg: Any = srsly.msgpack_loads(bytes_data)
@@ -128,9 +130,3 @@ class ModuleShim(PyTorchShim):
             self.build(**msg["settings"])
             self.module.load_state_dict(load_safetensors(msg["state"]))
         return self
-
-    def _state(self) -> bytes | None:
-        return None if self._model is None else save_safetensors(self._tensors())
-
-    def _tensors(self) -> dict[str, Tensor]:
-        return {name: tensor.contiguous() for name, tensor in self.module.state_dict().items()}

@@ -1,4 +1,4 @@
-"""The text encoder's forward pass, compiled by OpenVINO where that package is installed."""
+"""Run a text encoder with OpenVINO: compile it, and quantize it to int8 with NNCF."""
 
 from __future__ import annotations
 
@@ -6,113 +6,182 @@ import contextlib
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy
+import srsly
 import torch
 from torch import Tensor, nn
 
 from ..errors import Errors
-from .encoder_shim import EncoderShim, embed
+from ..modules.encoder import Encoder
+from ..text.windows import WindowBatch
+from .encoder_shim import EncoderShim, attention_mask
 
-# What may run an encoder where nothing is learned.
-ENGINES = ("torch", "openvino")
-# What OpenVINO may multiply in, and what it calls that.
-HINTS = {"float32": "f32", "bfloat16": "bf16"}
-# What was compiled in the process that this one is a fork of, and isn't needed any more.
+# What may run a text encoder where nothing is learned, and in which precisions.
+ENGINES = {"torch": ("float32", "bfloat16"), "openvino": ("float32", "bfloat16", "int8")}
+# OpenVINO's names of precisions. What int8 does not cover runs in float32.
+HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
+# Networks that were compiled before this process was forked.
 FROM_BEFORE_FORK: list[Any] = []
 
 
-def openvino_is_installed() -> bool:
-    """RETURNS (bool): Whether there is a package to compile with. It isn't imported."""
-    return find_spec("openvino") is not None
+def is_installed(package: str = "openvino") -> bool:
+    """RETURNS (bool): Whether a package is installed: openvino or nncf. It is not imported."""
+    return find_spec(package) is not None
 
 
-def check_openvino(precision: str, device: str = "cpu") -> None:
-    """Refuse what can't be compiled.
+def check_engine(engine: str, precision: str, device: str = "cpu") -> None:
+    """Check that an engine is there and has a precision.
 
-    precision (str): What is to be multiplied in.
-    device (str): Type of the device that the encoder is on.
-    RAISES (ValueError): If OpenVINO has no such precision, or the device isn't the processor.
-    RAISES (ImportError): If the package is missing.
+    engine (str): One of `ENGINES`.
+    precision (str): One of the engine's precisions.
+    device (str): Type of the device that the encoder is on. Defaults to cpu.
+    RAISES (ValueError): If the engine has no such precision, or can't use the device.
+    RAISES (ImportError): If the engine is not installed.
     """
-    if precision not in HINTS:
-        raise ValueError(Errors.B020.format(given=f"has to compute in {precision}"))
-    if device != "cpu":
-        raise ValueError(Errors.B020.format(given=f"is on the device '{device}'"))
-    if not openvino_is_installed():
-        raise ImportError(Errors.B021)
+    if precision not in ENGINES[engine]:
+        raise ValueError(Errors.B051.format(engine=engine, precision=precision, known=" or ".join(ENGINES[engine])))
+    if engine == "openvino":
+        if device != "cpu":
+            raise ValueError(Errors.B020.format(device=device))
+        if not is_installed():
+            raise ImportError(Errors.B021)
 
 
-def compiled(shim: EncoderShim, precision: str) -> CompiledEncoder:
-    """Compile an encoder, unless its cache has what fits: it is kept there until the weights change.
+def compile_encoder(shim: EncoderShim, precision: str) -> CompiledEncoder:
+    """Compile an encoder, or take it from the shim's cache. It stays there until the weights change.
 
     shim (EncoderShim): The encoder.
-    precision (str): float32 or bfloat16.
+    precision (str): float32, bfloat16 or int8.
     RETURNS (CompiledEncoder): The compiled encoder, for as many threads as torch uses.
     RAISES (ValueError): If OpenVINO can't compile it.
-    RAISES (ImportError): If the package is missing.
     """
     made_for = (precision, torch.get_num_threads())
     kept = shim.cache.get(CompiledEncoder)
     if kept is None or kept.made_for != made_for:
-        check_openvino("int8" if shim.storage == "int8" else precision, next(shim.module.parameters()).device.type)
-        kept = shim.cache[CompiledEncoder] = CompiledEncoder(shim.module, made_for)
+        check_engine("openvino", precision, next(shim.module.parameters()).device.type)
+        kept = shim.cache[CompiledEncoder] = CompiledEncoder(shim, *made_for)
     return kept
 
 
 class CompiledEncoder:
-    """An encoder's forward pass for any number of windows of any length. It learns nothing."""
+    """An encoder compiled by OpenVINO, for any number of windows of any length."""
 
-    def __init__(self, module: nn.Module, made_for: tuple[str, int]) -> None:
+    def __init__(self, shim: EncoderShim, precision: str, n_threads: int) -> None:
         """
-        module (nn.Module): A Hugging Face encoder on the processor. It is left as it is.
-        made_for (tuple[str, int]): Precision and number of threads.
-        RAISES (ValueError): If OpenVINO can't compile it.
+        shim (EncoderShim): The encoder, on the processor.
+        precision (str): float32, bfloat16 or int8.
+        n_threads (int): The number of threads.
+        RAISES (ValueError): If OpenVINO can't compile it, or there is no int8 copy of it.
         """
-        self.made_for = made_for
+        self.made_for = (precision, n_threads)
         self._process = os.getpid()
-        precision, n_threads = made_for
         with _quiet_import():
             import openvino
-        try:
-            model = openvino.convert_model(_trace(module))
-        except Exception as error:
-            cause = str(error).strip().split("\n")[0]
-            raise ValueError(Errors.B022.format(encoder=type(module).__name__, cause=cause)) from error
+
+        network = _read(shim.quantized) if precision == "int8" else convert(shim.module)
         options = {
             "INFERENCE_PRECISION_HINT": HINTS[precision],
             "INFERENCE_NUM_THREADS": n_threads,
             "NUM_STREAMS": 1,
         }
-        self._compiled: Any = openvino.compile_model(model, "CPU", options)
+        self._compiled: Any = openvino.compile_model(network, "CPU", options)
 
-    def __call__(self, input_ids: numpy.ndarray, lengths: numpy.ndarray, shapes: numpy.ndarray | None = None) -> Tensor:
+    def __call__(self, batch: WindowBatch) -> Tensor:
+        """Encode windows.
+
+        batch (WindowBatch): The windows. B windows, L wordpieces.
+        RETURNS (Tensor): Last hidden states, float32. *Shape:* (B, L, H).
         """
-        input_ids (numpy.ndarray): Padded wordpieces, shape (B, L).
-        lengths (numpy.ndarray): Wordpieces of each row, shape (B,).
-        shapes (numpy.ndarray, optional): What the word of each wordpiece looks like, shape (B, L); to be given if
-            and only if the encoder embeds it.
-        RETURNS (Tensor): The last hidden states, shape (B, L, H), float32.
-        """
-        mask = (numpy.arange(input_ids.shape[1]) < lengths[:, None]).astype("int64")
-        inputs = (input_ids, mask) if shapes is None else (input_ids, mask, shapes)
+        inputs = _inputs(batch)[: len(self._compiled.inputs)]
         return torch.from_numpy(self._compiled(inputs)[0])
 
     def __del__(self) -> None:
-        # In a fork its threads are gone, and it would wait for them forever.
+        # A fork does not have its threads, and would wait for them forever.
         if hasattr(self, "_compiled") and os.getpid() != self._process:
             FROM_BEFORE_FORK.append(self._compiled)
 
 
+def convert(module: Encoder) -> Any:
+    """Convert an encoder to OpenVINO.
+
+    module (Encoder): The encoder. It stays as it is, and shares its weights with the result.
+    RETURNS (openvino.Model): The network: ids, mask and, for an encoder with word shapes, shapes → vectors.
+    RAISES (ValueError): If OpenVINO can't convert it.
+    """
+    with _quiet_import():
+        import openvino
+
+    # Weights that need no gradient can be constants.
+    shared: dict[int, Any] = {id(buffer): buffer for buffer in module.buffers()}
+    shared |= {id(param): nn.Parameter(param.detach(), requires_grad=False) for param in module.parameters()}
+    encoder = deepcopy(module, shared).eval()
+    examples = (torch.ones(2, 16, dtype=torch.int64),) * (2 if module.word_shapes is None else 3)
+
+    # A function is traced, because torch keeps each module that was ever traced.
+    def forward(*inputs: Tensor) -> Tensor:
+        return encoder(*inputs)
+
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            # Tracing warns of constants, which are meant here.
+            warnings.simplefilter("ignore")
+            return openvino.convert_model(torch.jit.trace(forward, examples, check_trace=False))
+    except Exception as error:
+        cause = str(error).strip().split("\n")[0]
+        raise ValueError(Errors.B022.format(encoder=type(module.transformer).__name__, cause=cause)) from error
+
+
+def quantize(shim: EncoderShim, batches: Iterable[WindowBatch]) -> None:
+    """Make an int8 copy of an encoder with NNCF: weights and activations, calibrated on some text.
+
+    shim (EncoderShim): The encoder. It keeps the copy, and saves it.
+    batches (Iterable[WindowBatch]): Windows of typical text.
+    RAISES (ImportError): If openvino or nncf is not installed.
+    """
+    if not is_installed() or not is_installed("nncf"):
+        raise ImportError(Errors.B021)
+    network = convert(shim.module)
+    inputs = [_inputs(batch)[: len(network.inputs)] for batch in batches]
+    with _quiet_import():
+        import nncf
+        import openvino
+
+        network = nncf.quantize(
+            network, nncf.Dataset(inputs), subset_size=len(inputs), model_type=nncf.ModelType.TRANSFORMER
+        )
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "encoder.xml"
+        openvino.save_model(network, path, compress_to_fp16=False)
+        parts = [path.read_bytes(), path.with_suffix(".bin").read_bytes()]
+    shim.quantized = srsly.msgpack_dumps(parts)
+    shim.cache.clear()
+
+
+def _read(quantized: bytes) -> Any:
+    """RETURNS (openvino.Model): The int8 network that `quantize` made."""
+    if not quantized:
+        raise ValueError(Errors.B052)
+    import openvino
+
+    network, weights = srsly.msgpack_loads(quantized)  # type: ignore[misc]
+    return openvino.Core().read_model(network, weights)
+
+
+def _inputs(batch: WindowBatch) -> tuple[Any, ...]:
+    return batch.input_ids, attention_mask(batch.lengths), batch.shapes
+
+
 @contextlib.contextmanager
 def _quiet_import() -> Iterator[None]:
-    """Import openvino without what reports each import and conversion to its makers; it has a stand-in for that."""
+    """Import openvino or nncf without the package that reports each use to their makers."""
     telemetry = "openvino_telemetry"
-    if "openvino" in sys.modules or telemetry in sys.modules:
+    if telemetry in sys.modules:
         yield
         return
     sys.modules[telemetry] = None  # type: ignore[assignment]
@@ -120,29 +189,3 @@ def _quiet_import() -> Iterator[None]:
         yield
     finally:
         del sys.modules[telemetry]
-
-
-def _trace(module: nn.Module) -> Any:
-    """RETURNS (torch.jit.ScriptFunction): What an encoder computes of wordpieces, their mask and, maybe, shapes.
-
-    A function is traced, not the module: torch keeps each module that was ever traced.
-    """
-    # Weights that ask for no gradient can be constants; they share memory with the encoder's own.
-    shared = {id(buffer): buffer for buffer in module.buffers()}
-    shared |= {id(param): nn.Parameter(param.detach(), requires_grad=False) for param in module.parameters()}
-    encoder = deepcopy(module, shared).eval()
-
-    def forward(input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        return encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-
-    def forward_with_shapes(input_ids: Tensor, attention_mask: Tensor, shapes: Tensor) -> Tensor:
-        return encoder(inputs_embeds=embed(encoder, input_ids, shapes), attention_mask=attention_mask).last_hidden_state
-
-    ones = torch.ones(2, 16, dtype=torch.int64)
-    with_shapes = hasattr(module, "word_shapes")
-    with warnings.catch_warnings(), torch.no_grad():
-        # Of constants in a trace, which are meant, and of tracing being old.
-        warnings.simplefilter("ignore")
-        if with_shapes:
-            return torch.jit.trace(forward_with_shapes, (ones, ones, ones), check_trace=False)
-        return torch.jit.trace(forward, (ones, ones), check_trace=False)

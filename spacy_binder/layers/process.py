@@ -1,4 +1,4 @@
-"""Freed memory, given back to the system."""
+"""What the process needs around torch: freed memory given back to the system, and threads in forks."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def _malloc_trim() -> Callable[[int], int] | None:
 
 
 def release_memory() -> None:
-    """Give back what the heap holds free.
+    """Give the free memory of the heap back to the system. Does nothing outside Linux.
 
-    glibc before 2.38 doesn't use freed blocks of aligned memory again (its bug 14581), and torch's are aligned: the
-    heap of a process grows with each of many forward passes, though nothing is kept. Elsewhere it does nothing.
+    glibc before 2.38 does not use freed blocks of aligned memory again (its bug 14581), and those of torch are
+    aligned. So the heap of a process grows with each forward pass, though nothing is kept.
     """
     trim = _malloc_trim()
     if trim is not None:
@@ -31,10 +31,10 @@ def release_memory() -> None:
 
 @lru_cache(maxsize=1)
 def use_one_thread_in_forks() -> None:
-    """Let torch use one thread in processes that are forked off from this one. Once is enough.
+    """Let torch use one thread in processes that are forked from this one. Calling it once is enough.
 
-    Those of its parent aren't there, and torch would wait for them forever. A process for each core is what forks are
-    for, so that nothing is lost.
+    A fork does not have the threads of its parent, and torch would wait for them forever. Nothing is lost, since
+    `nlp.pipe(n_process=2)` uses one process per core.
     """
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))

@@ -1,9 +1,9 @@
-"""Vectors of windows and of types → logits of starts, ends and spans."""
+"""Vectors of windows and of types → logits in training, spans at inference."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -13,83 +13,94 @@ from torch import Tensor
 from ..modules.span_scorer import SpanScorerModule, SpanScores
 from ..spans.decoding import FoundSpans
 from .module_shim import ModuleShim
-from .types import EncodedWindows, Search
+from .types import EncodedWindows, Search, Settings
 
 ScorerInT = tuple[EncodedWindows, Tensor, Search]
 
 
-def span_scorer(
-    *,
-    linear_size: int,
-    max_span_length: int,
-    width_embedding_size: int,
-    temperature: float,
-    learn_rate_scale: float,
-) -> Model[ScorerInT, Any]:
-    """Make the scorer; its arguments are those of `spacy_binder.SpanScorer.v1`.
+@dataclass
+class SpanScorerSettings(Settings):
+    """Settings of a span scorer: the arguments of `spacy_binder.SpanScorer.v1`, which explains them."""
 
-    RETURNS (Model): Reads encoded windows, vectors of types and what to look for; gives logits (SpanScores)
-        in training, the spans over their thresholds (FoundSpans) at inference.
+    linear_size: int = 128
+    max_span_length: int = 30
+    width_embedding_size: int = 128
+    temperature: float = 0.07
+
+
+def span_scorer(settings: SpanScorerSettings, learn_rate_scale: float = 1.0) -> Model[ScorerInT, Any]:
+    """Make the model.
+
+    settings (SpanScorerSettings): The settings.
+    learn_rate_scale (float): Factor of the learning rate. Defaults to 1.
+    RETURNS (Model): Windows, vectors of types and what to search for → SpanScores in training, FoundSpans at inference.
     """
-    settings = {
-        "linear_size": linear_size,
-        "max_span_length": max_span_length,
-        "width_embedding_size": width_embedding_size,
-        "temperature": temperature,
-    }
     return Model(
         "binder_span_scorer",
         forward,
-        init=partial(init, settings=settings),
+        init=init,
         dims={"nI": None, "nT": None},
-        attrs={"dropout_rate": 0.1, "max_span_length": max_span_length},
+        # Unlike the settings, the length is restored with the weights, which depend on it.
+        attrs={"settings": settings, "dropout_rate": 0.1, "max_span_length": settings.max_span_length},
         shims=[ModuleShim(SpanScorerModule, learn_rate_scale=learn_rate_scale)],
     )
 
 
-def init(model: Model, X: Any = None, Y: Any = None, *, settings: dict[str, Any]) -> None:
-    """Build the layers, unless they are there already."""
+def init(model: Model, X: Any = None, Y: Any = None) -> None:
+    """Build the module, unless there is one already."""
     shim: Any = model.shims[0]
     if not shim.is_built:
-        shim.build(text_width=model.get_dim("nI"), type_width=model.get_dim("nT"), **settings)
+        shim.build(text_width=model.get_dim("nI"), type_width=model.get_dim("nT"), **asdict(model.attrs["settings"]))
 
 
 def forward(model: Model, X: ScorerInT, is_train: bool) -> tuple[SpanScores | FoundSpans, Callable]:
+    """Score the windows of a pass.
+
+    X (tuple): The windows with their vectors, vectors of the types, shape (K, H), and what to search for.
+    is_train (bool): Whether to score every span and take gradients, or to search for spans.
+    RETURNS (tuple): The logits or the spans that were found, and the backward pass: gradients of the logits →
+        gradients of the windows' vectors and of the types' vectors.
+    """
     encoded, types, search = X
     shim: Any = model.shims[0]
-    module: Any = shim.module
+    module: SpanScorerModule = shim.module
     if module.training != is_train:
         module.train(is_train)
     module.dropout.p = model.attrs["dropout_rate"]
-    device = encoded.vectors.device
-    first = torch.from_numpy(encoded.batch.first).to(device)
-    last = torch.from_numpy(encoded.batch.last).to(device)
     if not is_train:
-        n_words = torch.from_numpy(encoded.batch.n_words).to(device)
-        most = search.max_spans_per_word * int(encoded.batch.n_words.sum())
-        least, position_least = (
-            None if limit is None else torch.as_tensor(limit, dtype=torch.float32, device=device)
-            for limit in (search.least, search.position_least)
-        )
-        with torch.inference_mode():
-            cells, margin, n_seen = module.search(
-                encoded.vectors.float(),
-                first,
-                last,
-                n_words,
-                types,
-                least=least,
-                position_least=position_least,
-                most=most,
-            )
-        found = FoundSpans(encoded.rows, cells.cpu().numpy(), margin.cpu().numpy(), n_seen - len(cells))
-        return found, lambda _: []
+        return _search(module, encoded, types, search), lambda _: []
     vectors = encoded.vectors.detach().float().requires_grad_()
     types = types.detach().float().requires_grad_()
-    outputs = module(vectors, first, last, types)
+    first, last = _positions(encoded)
+    scores = module(vectors, first, last, types)
 
     def backprop(d_scores: SpanScores) -> tuple[Tensor | None, Tensor | None]:
-        torch.autograd.backward(outputs, d_scores.tensors())
+        torch.autograd.backward(scores, d_scores)
         return vectors.grad, types.grad
 
-    return SpanScores(*(output.detach() for output in outputs)), backprop
+    return SpanScores(*(logits.detach() for logits in scores)), backprop
+
+
+def _positions(encoded: EncodedWindows) -> tuple[Tensor, Tensor]:
+    device = encoded.vectors.device
+    return torch.from_numpy(encoded.batch.first).to(device), torch.from_numpy(encoded.batch.last).to(device)
+
+
+def _search(module: SpanScorerModule, encoded: EncodedWindows, types: Tensor, search: Search) -> FoundSpans:
+    batch, device = encoded.batch, encoded.vectors.device
+    margin, position_margin = (
+        None if limit is None else torch.as_tensor(limit, dtype=torch.float32, device=device)
+        for limit in (search.min_margin, search.min_position_margin)
+    )
+    assert margin is not None
+    with torch.inference_mode():
+        cells, margins, n_found = module.search(
+            encoded.vectors.float(),
+            *_positions(encoded),
+            torch.from_numpy(batch.n_words).to(device),
+            types,
+            min_margin=margin,
+            min_position_margin=position_margin,
+            max_spans=search.max_spans_per_word * int(batch.n_words.sum()),
+        )
+    return FoundSpans(batch.rows, cells.cpu().numpy(), margins.cpu().numpy(), n_found - len(cells))

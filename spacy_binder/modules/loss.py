@@ -1,14 +1,16 @@
-"""The contrastive loss with dynamic thresholds: pure torch (paper section 3.2, equations 6 to 9)."""
+"""The contrastive loss with dynamic thresholds (paper section 3.2, equations 6 to 9)."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..layers.types import ScoredWindows
-from ..spans.targets import Targets, of_rows
+from ..spans.targets import Targets
+from ..text.windows import WindowBatch
 from .span_scorer import SpanScores
 
 
@@ -23,20 +25,20 @@ def contrastive_loss(
     gold_weight: float = 0.5,
     threshold_weight: float = 0.5,
 ) -> Tensor:
-    """The loss of one kind of candidates: starts, ends or spans.
+    """Compute the loss of one kind of candidates: starts, ends or spans.
 
-    For a window and type, the negatives are the candidates that are neither gold nor excluded, and the
-    threshold. A gold item is held against the negatives alone (`logaddexp(s, n) - s`, with n their
-    logsumexp); the threshold is pulled above the other negatives (`n - s_cls`).
+    For a window and a type, the negatives are the candidates that are neither gold nor excluded, and the threshold.
+    A gold item competes with the negatives only: its term is `logaddexp(s, n) - s`, where n is the logsumexp of the
+    negatives. The term of the threshold, `n - s_cls`, pulls it above the other negatives.
 
-    logits (Tensor): Scores of the candidates. *Shape:* (B, C, K).
-    threshold (Tensor): Scores of [CLS]. *Shape:* (B, K).
+    logits (Tensor): Logits of the candidates. *Shape:* (B, C, K).
+    threshold (Tensor): Logits of [CLS]. *Shape:* (B, K).
     gold (Tensor): Window, candidate and type of each gold item; one that occurs twice counts twice.
         *Shape:* (n, 3).
-    excluded (Tensor): True where a cell is no candidate. *Shape:* (B, C, K), or (B, C, 1) for all types.
-    n_gold (int): Gold items of the whole update, which gold terms are averaged over.
-    n_windows (int): Windows of the whole update; threshold terms are averaged over windows and types.
-    gold_weight, threshold_weight (float): Weights of the two terms.
+    excluded (Tensor): True where a cell is no candidate. *Shape:* (B, C, K), or (B, C, 1) if it holds for all types.
+    n_gold (int): Gold items of the whole update. Gold terms are averaged over them.
+    n_windows (int): Windows of the whole update. Threshold terms are averaged over windows and types.
+    gold_weight, threshold_weight (float): Weights of the two terms. Default to 0.5.
     RETURNS (Tensor): The loss, a scalar.
     """
     window, candidate, label = gold.T
@@ -52,70 +54,56 @@ def contrastive_loss(
     return loss
 
 
-def loss_of_pass(
-    scored: ScoredWindows, targets: Targets, n_windows: int, weights: dict[str, float]
+def binder_loss(
+    scores: SpanScores, batch: WindowBatch, targets: Targets, n_windows: int, weights: Mapping[str, float]
 ) -> tuple[float, SpanScores]:
-    """The loss of one forward pass, and its gradient by autograd on detached logits.
+    """Compute the loss of one forward pass, and its gradient by autograd on detached logits.
 
-    scored (ScoredWindows): The windows of the pass and their logits.
+    scores (SpanScores): The logits of the pass.
+    batch (WindowBatch): The windows of the pass.
     targets (Targets): The gold items of all windows of the update.
-    n_windows (int): The windows of the update.
-    weights (dict[str, float]): start, end, span, gold and threshold.
+    n_windows (int): The number of windows of the update.
+    weights (Mapping[str, float]): Weights of the terms: start, end and span; gold and threshold.
     RETURNS (tuple[float, SpanScores]): The loss and the gradient of the logits.
     """
-    scores = SpanScores(*(tensor.detach().requires_grad_() for tensor in scored.scores.tensors()))
+    scores = SpanScores(*(tensor.detach().requires_grad_() for tensor in scores))
+    here = targets.select_windows(batch.rows)
     device = scores.span.device
-    n_words = torch.from_numpy(scored.batch.n_words).to(device)[:, None]
+    n_words = torch.from_numpy(batch.n_words).to(device)[:, None]
     words = torch.arange(scores.span.shape[1], device=device)
     widths = torch.arange(scores.span.shape[2], device=device)
     beyond = (words >= n_words)[..., None]
     span_beyond = ((words[:, None] + widths) >= n_words[..., None]).flatten(1)[..., None]
 
-    def here(table: numpy.ndarray) -> Tensor:
-        return torch.from_numpy(of_rows(table, scored.rows)).to(device)
+    def to_tensor(table: numpy.ndarray) -> Tensor:
+        return torch.from_numpy(table).to(device)
 
-    def hidden(table: numpy.ndarray) -> Tensor:
-        cells = here(table)
-        if not len(cells):
+    def exclude(table: numpy.ndarray) -> Tensor:
+        if not len(table):
             return beyond
         excluded = beyond.repeat(1, 1, scores.span.shape[-1])
-        excluded[cells.unbind(1)] = True
+        excluded[to_tensor(table).unbind(1)] = True
         return excluded
 
-    span = here(targets.span)
+    span = to_tensor(here.span)
     cells = torch.stack([span[:, 0], span[:, 1] * len(widths) + span[:, 2], span[:, 3]], dim=1)
-    terms = {"n_windows": n_windows, "gold_weight": weights["gold"], "threshold_weight": weights["threshold"]}
-    loss = (
-        weights["start"]
-        * contrastive_loss(
-            scores.start,
-            scores.start_threshold,
-            here(targets.start),
-            hidden(targets.hidden_start),
-            n_gold=len(targets.start),
-            **terms,
+    terms = {
+        "start": (scores.start, scores.start_threshold, to_tensor(here.start), exclude(here.hidden_start)),
+        "end": (scores.end, scores.end_threshold, to_tensor(here.end), exclude(here.hidden_end)),
+        "span": (scores.span.flatten(1, 2), scores.span_threshold, cells, span_beyond),
+    }
+    n_gold = {"start": len(targets.start), "end": len(targets.end), "span": len(targets.span)}
+    loss = torch.zeros((), device=device)
+    for name, term in terms.items():
+        loss = loss + weights[name] * contrastive_loss(
+            *term,
+            n_gold=n_gold[name],
+            n_windows=n_windows,
+            gold_weight=weights["gold"],
+            threshold_weight=weights["threshold"],
         )
-        + weights["end"]
-        * contrastive_loss(
-            scores.end,
-            scores.end_threshold,
-            here(targets.end),
-            hidden(targets.hidden_end),
-            n_gold=len(targets.end),
-            **terms,
-        )
-        + weights["span"]
-        * contrastive_loss(
-            scores.span.flatten(1, 2),
-            scores.span_threshold,
-            cells,
-            span_beyond,
-            n_gold=len(targets.span),
-            **terms,
-        )
-    )
     loss.backward()
-    return float(loss.detach()), SpanScores(*(_gradient(tensor) for tensor in scores.tensors()))
+    return float(loss.detach()), SpanScores(*(_gradient(tensor) for tensor in scores))
 
 
 def _gradient(tensor: Tensor) -> Tensor:

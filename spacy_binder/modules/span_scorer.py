@@ -1,26 +1,43 @@
-"""Similarity of words and spans with types, without a tensor of size words² · hidden."""
+"""Score words and spans against types, without a tensor of size words² · hidden."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# The most types, and pairs of a start and a type, that a search looks at together: they bound its memory.
+# The most types, and pairs of a start and a type, that are searched at once. They bound the memory.
 TYPES_AT_ONCE = 1024
 PAIRS_AT_ONCE = 65536
 
 
-class SpanScorerModule(nn.Module):
-    """Score words as starts and ends, and spans, against types (paper section 3.2, equations 1 to 5).
+class SpanScores(NamedTuple):
+    """The logits of one forward pass in training. B windows, T words, M span widths, K types.
 
-    The span vector `Linear([first; last; width])` is never built: the layer splits into a part for the
-    first wordpiece, one for the last and one for the width, and both the similarity with a type and the
-    norm of the sum expand into products of the parts.
+    span (Tensor): Logit of the span that starts at word t and has w + 1 words. *Shape:* (B, T, M, K). Cells that
+        reach beyond a window's last word have no meaning.
+    span_threshold (Tensor): Logit of the span ([CLS], [CLS]). *Shape:* (B, K).
+    start, end (Tensor): Logits of words as starts and ends. *Shape:* (B, T, K).
+    start_threshold, end_threshold (Tensor): Logits of [CLS]. *Shape:* (B, K).
+    """
+
+    span: Tensor
+    span_threshold: Tensor
+    start: Tensor
+    end: Tensor
+    start_threshold: Tensor
+    end_threshold: Tensor
+
+
+class SpanScorerModule(nn.Module):
+    """Scores words as starts and ends, and spans, against types (paper section 3.2, equations 1 to 5).
+
+    The span vector `Linear([first; last; width])` is never built. The layer splits into a part for the first
+    wordpiece, one for the last and one for the width. The similarity with a type and the norm of the sum both expand
+    into products of these parts.
     """
 
     def __init__(
@@ -36,10 +53,10 @@ class SpanScorerModule(nn.Module):
         """
         text_width (int): Width of the text encoder's vectors.
         type_width (int): Width of the type encoder's vectors.
-        linear_size (int): Width of the common space.
-        max_span_length (int): The most words of a span.
-        width_embedding_size (int): Width of the embedding of a span's length; 0 for none.
-        temperature (float): What similarities are divided by, at the start of training.
+        linear_size (int): Width of the space that text and types are compared in.
+        max_span_length (int): The most words per span.
+        width_embedding_size (int): Width of the embedding of a span's length, 0 for none.
+        temperature (float): Divisor of similarities at the start of training.
         """
         super().__init__()
         self.max_span_length = max_span_length
@@ -62,21 +79,20 @@ class SpanScorerModule(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the weights as BERT's are: normal with deviation 0.02, biases 0."""
+        """Draw new weights as for BERT: normal with a standard deviation of 0.02, biases 0."""
         for module in self.modules():
             if isinstance(module, (nn.Linear, nn.Embedding)):
                 nn.init.normal_(module.weight, std=0.02)
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
 
-    def forward(self, vectors: Tensor, first: Tensor, last: Tensor, types: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, vectors: Tensor, first: Tensor, last: Tensor, types: Tensor) -> SpanScores:
         """Score every word as start and end, and every span.
 
         vectors (Tensor): Wordpiece vectors, [CLS] first. *Shape:* (B, L, text_width).
         first, last (Tensor): Positions of each word's first and last wordpiece. *Shape:* (B, T).
         types (Tensor): Vectors of the types. *Shape:* (K, type_width).
-        RETURNS (tuple): span (B, T, M, K), span threshold (B, K), start, end (B, T, K), start threshold,
-            end threshold (B, K). M is at most `max_span_length` and T.
+        RETURNS (SpanScores): The logits. M is the smaller of `max_span_length` and T.
         """
         at_first, at_last = _at_words(vectors, first), _at_words(vectors, last)
         parts = self._parts(at_first, at_last, types)
@@ -85,7 +101,7 @@ class SpanScorerModule(nn.Module):
         span = similarity * parts.inverse_norm[..., None]
         start = self._words(at_first, types, self.start, self.type_start, self.start_scale)
         end = self._words(at_last, types, self.end, self.type_end, self.end_scale)
-        return span, parts.threshold, start[:, 1:], end[:, 1:], start[:, 0], end[:, 0]
+        return SpanScores(span, parts.threshold, start[:, 1:], end[:, 1:], start[:, 0], end[:, 0])
 
     def search(
         self,
@@ -95,39 +111,39 @@ class SpanScorerModule(nn.Module):
         n_words: Tensor,
         types: Tensor,
         *,
-        least: float | Tensor,
-        position_least: float | Tensor | None,
-        most: int,
+        min_margin: float | Tensor,
+        min_position_margin: float | Tensor | None,
+        max_spans: int,
     ) -> tuple[Tensor, Tensor, int]:
-        """Find the spans that beat [CLS], without scoring them all.
+        """Find the spans that beat [CLS], without scoring all spans.
 
-        A start is looked at for a type only if its best case (the best end in reach, the best width, the best
-        norm) beats the threshold, which few do.
+        A start is examined for a type only if its best case beats the threshold: the best end in reach, the best
+        width and the best norm. Few starts do.
 
         vectors, first, last, types (Tensor): As for `forward`.
-        n_words (Tensor): Words of each window. *Shape:* (B,).
-        least (float / Tensor): What a span's logit has to exceed that of [CLS] by, for all types or one a type.
-            *Shape:* () or (K,).
-        position_least (float / Tensor, optional): What the logits of its start and end have to exceed those of [CLS]
-            by; None if they aren't asked. *Shape:* () or (K,).
-        most (int): The most spans to keep: the best ones.
-        RETURNS (tuple): Window, first word, width - 1 and type of each span (n, 4), its logit less that of
-            [CLS] (n,), and how many there were before the best were kept.
+        n_words (Tensor): Words per window. *Shape:* (B,).
+        min_margin (float / Tensor): The margin over [CLS] that a span's logit has to exceed. One number, or one per
+            type. *Shape:* () or (K,).
+        min_position_margin (float / Tensor, optional): The margin over [CLS] that the logits of its start and end have
+            to exceed. None if they are not examined. *Shape:* () or (K,).
+        max_spans (int): The most spans to keep. The best ones are kept.
+        RETURNS (tuple): Window, first word, width - 1 and type of each span (n, 4), its margin (n,), and the number of
+            spans found before the best were kept.
         """
         at_first, at_last = _at_words(vectors, first), _at_words(vectors, last)
         limits, position_limits = (
             torch.as_tensor(0.0 if given is None else given, dtype=torch.float32, device=vectors.device).expand(
                 len(types)
             )
-            for given in (least, position_least)
+            for given in (min_margin, min_position_margin)
         )
-        found = _Found(most, vectors.device)
+        found = _Found(max_spans, vectors.device)
         for start in range(0, len(types), TYPES_AT_ONCE):
             chunk, limit, position_limit = (
                 of_type[start : start + TYPES_AT_ONCE] for of_type in (types, limits, position_limits)
             )
             starts = ends = None
-            if position_least is not None:
+            if min_position_margin is not None:
                 starts = self._words(at_first, chunk, self.start, self.type_start, self.start_scale)
                 ends = self._words(at_last, chunk, self.end, self.type_end, self.end_scale)
                 starts, ends = (logits[:, 1:] - logits[:, :1] > position_limit for logits in (starts, ends))
@@ -155,7 +171,7 @@ class SpanScorerModule(nn.Module):
         norm = parts.inverse_norm
         high = norm.masked_fill(~exists, 0.0).amax(2)[..., None]
         low = norm.masked_fill(~exists, torch.inf).amin(2)[..., None]
-        # The slack is for rounding, which differs between the bound and the logit.
+        # The bound and the logit are rounded differently: allow for it.
         alive = best * torch.where(best > 0, high, low) > parts.threshold[:, None] + limit - 1e-3
         alive &= is_word[..., None]
         if starts is not None:
@@ -205,9 +221,9 @@ class SpanScorerModule(nn.Module):
 
 
 class _Parts(NamedTuple):
-    """What a span's logit is made of: (first[t] + last[t + w] + width[w]) · inverse_norm[t, w].
+    """The parts of a span's logit, (first[t] + last[t + w] + width[w]) · inverse_norm[t, w].
 
-    *Shapes:* first, last (B, T, K), width (M, K), inverse_norm (B, T, M) with the temperature in it,
+    *Shapes:* first, last (B, T, K), width (M, K), inverse_norm (B, T, M), which includes the temperature, and
     threshold (B, K).
     """
 
@@ -236,7 +252,7 @@ class _Found:
 
 
 def _running_max(values: Tensor, size: int) -> Tensor:
-    """RETURNS (Tensor): The maximum over t, …, t + size - 1 of the second axis."""
+    """RETURNS (Tensor): The maximum over the places t, …, t + size - 1 of the second axis."""
     done = 1
     while done < size:
         step = min(done, size - done)
@@ -262,33 +278,3 @@ def _at_words(vectors: Tensor, positions: Tensor) -> Tensor:
 def _square(vectors: Tensor) -> Tensor:
     """RETURNS (Tensor): The squared norms of the last axis."""
     return (vectors * vectors).sum(-1)
-
-
-@dataclass
-class SpanScores:
-    """The logits of one pass in training. B windows, T words, M span widths, K types.
-
-    span (torch.Tensor): Logit of the span of width w + 1 that starts at word t, shape (B, T, M, K).
-        Cells that reach beyond a window's last word have no meaning.
-    span_threshold (torch.Tensor): Logit of the span ([CLS], [CLS]), shape (B, K).
-    start, end (torch.Tensor): Logits of words as starts and ends, shape (B, T, K).
-    start_threshold, end_threshold (torch.Tensor): Logits of [CLS], shape (B, K).
-    """
-
-    span: torch.Tensor
-    span_threshold: torch.Tensor
-    start: torch.Tensor
-    end: torch.Tensor
-    start_threshold: torch.Tensor
-    end_threshold: torch.Tensor
-
-    def tensors(self) -> list[torch.Tensor]:
-        """RETURNS (list): The tensors, in the order of the fields."""
-        return [
-            self.span,
-            self.span_threshold,
-            self.start,
-            self.end,
-            self.start_threshold,
-            self.end_threshold,
-        ]

@@ -1,27 +1,43 @@
-"""Logits → spans: nested, flat, with what a span's repeats in the doc say."""
+"""Spans that the model found → spans to publish: nested or flat, supported by their repeats."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy
 
 from ..text.arrays import Floats1d, Ints1d, Ints2d
-from ..text.windows import Windows, best_window
+from ..text.windows import Windows, has_most_context
 
-# Margins that are low, but not hopeless: spans over this one profit from their repeats.
-NEAR = -3.0
+# Spans with a lower margin get no support from their repeats.
+LOWEST_SUPPORTED_MARGIN = -3.0
+
+
+@dataclass
+class FoundSpans:
+    """The spans that one forward pass found.
+
+    rows (Ints1d): Indices of the windows that were searched, shape (B,).
+    cells (Ints2d): Window (its place in `rows`), first word, width - 1 and type of each span, shape (n, 4).
+    margin (Floats1d): Logit of each span minus the logit of its threshold, shape (n,).
+    n_dropped (int): The number of spans that were found but not kept.
+    """
+
+    rows: Ints1d
+    cells: Ints2d
+    margin: Floats1d
+    n_dropped: int
 
 
 @dataclass
 class Candidates:
     """Spans that beat a threshold, as arrays of one length.
 
-    doc (Ints1d): The doc of each span.
-    start, end (Ints1d): Its first token and end.
-    label (Ints1d): Its type.
-    margin (Floats1d): Its logit less the logit of its threshold.
+    doc (Ints1d): Index of each span's doc, shape (n,).
+    start, end (Ints1d): Its first token and end, shape (n,).
+    label (Ints1d): Its type, shape (n,).
+    margin (Floats1d): Its logit minus the logit of its threshold, shape (n,).
     """
 
     doc: Ints1d
@@ -34,29 +50,24 @@ class Candidates:
         return len(self.doc)
 
     def __getitem__(self, which: numpy.ndarray | slice) -> Candidates:
-        return Candidates(self.doc[which], self.start[which], self.end[which], self.label[which], self.margin[which])
+        return Candidates(*(getattr(self, field.name)[which] for field in fields(self)))
 
     @classmethod
-    def concatenate(cls, parts: list[Candidates]) -> Candidates:
-        """RETURNS (Candidates): All of them, one part after the other."""
+    def concatenate(cls, parts: Sequence[Candidates]) -> Candidates:
+        """RETURNS (Candidates): The spans of all parts, one part after the other."""
         if not parts:
             none = numpy.zeros(0, dtype="int64")
             return cls(none, none, none, none, numpy.zeros(0, dtype="float32"))
-        return cls(
-            numpy.concatenate([part.doc for part in parts]),
-            numpy.concatenate([part.start for part in parts]),
-            numpy.concatenate([part.end for part in parts]),
-            numpy.concatenate([part.label for part in parts]),
-            numpy.concatenate([part.margin for part in parts]),
-        )
+        return cls(*(numpy.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
 
-def to_tokens(windows: Windows, found: FoundSpans, *, all_windows: bool = False) -> Candidates:
-    """Turn the spans that one pass found into spans of tokens, those alone that are this pass's to judge.
+def find_tokens(windows: Windows, found: FoundSpans, *, union: bool = False) -> Candidates:
+    """Turn the spans that one pass found into spans of tokens.
 
     windows (Windows): All windows.
-    found (FoundSpans): What the pass found.
-    all_windows (bool): Whether every window judges; then a span may come from several passes.
+    found (FoundSpans): The spans that the pass found.
+    union (bool): Whether every window judges a span, so that several passes may give it. Otherwise only the window
+        that gives it the most context does. Defaults to False.
     RETURNS (Candidates): The spans.
     """
     row, word, width, label = found.cells.T
@@ -64,27 +75,25 @@ def to_tokens(windows: Windows, found: FoundSpans, *, all_windows: bool = False)
     first = windows.word_start[window] + word
     start, end = windows.token[first], windows.token[first + width] + 1
     candidates = Candidates(windows.doc[window], start, end, label, found.margin)
-    if all_windows:
-        return candidates
-    return candidates[best_window(windows, window, start, end)]
+    return candidates if union else candidates[has_most_context(windows, window, start, end)]
 
 
-def in_order(candidates: Candidates, label_rank: Ints1d) -> Candidates:
-    """Sort by doc, start, outer before inner, then label.
+def sort_spans(candidates: Candidates, label_rank: Ints1d) -> Candidates:
+    """Sort spans by doc and start, outer before inner, then by label.
 
     candidates (Candidates): The spans.
-    label_rank (Ints1d): The place of each type in the order of the labels' names.
+    label_rank (Ints1d): Place of each type in the alphabetical order of the labels, shape (K,).
     RETURNS (Candidates): The sorted spans.
     """
     order = numpy.lexsort((label_rank[candidates.label], -candidates.end, candidates.start, candidates.doc))
     return candidates[order]
 
 
-def once(candidates: Candidates) -> Candidates:
-    """Keep a span that several windows found once, by the best of its margins (the union over windows).
+def deduplicate(candidates: Candidates) -> Candidates:
+    """Keep a span that several windows found once, with the best of its margins.
 
-    candidates (Candidates): The spans, in order, so that equal ones stand together.
-    RETURNS (Candidates): Those kept, in order.
+    candidates (Candidates): The spans, sorted, so that equal ones stand together.
+    RETURNS (Candidates): The distinct spans, in order.
     """
     columns = numpy.stack([candidates.doc, candidates.start, candidates.end, candidates.label])
     is_new = numpy.ones(len(candidates), dtype=bool)
@@ -95,41 +104,41 @@ def once(candidates: Candidates) -> Candidates:
     return kept
 
 
-def of_docs(parts: list[Candidates], labels: Sequence[str], n_docs: int, *, union: bool) -> list[Candidates]:
-    """Put what the passes found together, doc by doc.
+def group_by_doc(parts: Sequence[Candidates], labels: Sequence[str], n_docs: int, *, union: bool) -> list[Candidates]:
+    """Collect the spans of all passes, doc by doc.
 
-    parts (list[Candidates]): The spans of each pass.
+    parts (Sequence[Candidates]): The spans of each pass.
     labels (Sequence[str]): The labels.
     n_docs (int): The number of docs.
     union (bool): Whether every window judged, so that a span may be there several times.
-    RETURNS (list[Candidates]): The spans of each doc, in order.
+    RETURNS (list[Candidates]): The spans of each doc, sorted.
     """
     label_rank = numpy.argsort(numpy.argsort(numpy.array(labels)))
-    found = in_order(Candidates.concatenate(parts), label_rank)
+    found = sort_spans(Candidates.concatenate(parts), label_rank)
     if union:
-        found = once(found)
+        found = deduplicate(found)
     borders = numpy.searchsorted(found.doc, numpy.arange(n_docs + 1))
     return [found[borders[i] : borders[i + 1]] for i in range(n_docs)]
 
 
-def with_repeats(candidates: Candidates, words: numpy.ndarray, weight: float) -> Candidates:
-    """Let each span profit from the best of its repeats, the spans of the same words and type in its doc.
+def support_repeats(candidates: Candidates, words: numpy.ndarray, weight: float) -> Candidates:
+    """Raise the margin of each span towards the best margin among its repeats.
 
-    A margin becomes margin + weight · (best margin - margin). Spans under `NEAR` are left as they are, whatever the
-    thresholds, so that these change no score.
+    Repeats are spans of the same words and type in the same doc. A margin becomes margin + weight · (best - margin).
+    Spans below `LOWEST_SUPPORTED_MARGIN` stay as they are, whatever the thresholds, so that thresholds change no score.
 
     candidates (Candidates): The spans of one doc.
-    words (numpy.ndarray): What tells the doc's words apart, a number a token, shape (T,).
-    weight (float): How much the best repeat counts, from 0 to 1.
+    words (numpy.ndarray): One number per token that tells words apart, shape (T,).
+    weight (float): Weight of the best repeat, from 0 to 1.
     RETURNS (Candidates): The same spans.
     """
-    near = numpy.flatnonzero(candidates.margin > NEAR)
+    near = numpy.flatnonzero(candidates.margin > LOWEST_SUPPORTED_MARGIN)
     if not len(near):
         return candidates
     own = candidates.margin[near]
     places = zip(candidates.start[near].tolist(), candidates.end[near].tolist(), strict=True)
-    said = [words[start:end].tobytes() for start, end in places]
-    keys = list(zip(candidates.label[near].tolist(), said, strict=True))
+    texts = [words[start:end].tobytes() for start, end in places]
+    keys = list(zip(candidates.label[near].tolist(), texts, strict=True))
     best: dict[tuple[int, bytes], float] = {}
     for key, margin in zip(keys, own.tolist(), strict=True):
         best[key] = max(margin, best.get(key, margin))
@@ -138,23 +147,23 @@ def with_repeats(candidates: Candidates, words: numpy.ndarray, weight: float) ->
     return replace(candidates, margin=margins)
 
 
-def over_limits(candidates: Candidates, limits: Floats1d, *, allow_overlap: bool) -> Candidates:
-    """Keep what is to be published: spans over the limit of their type, nested or flat.
+def filter_margins(candidates: Candidates, limits: Floats1d, *, allow_overlap: bool) -> Candidates:
+    """Keep the spans to publish: those above the limit of their type, nested or flat.
 
-    candidates (Candidates): The spans of one doc, in order.
-    limits (Floats1d): What the margin of each type's spans has to exceed, shape (K,).
-    allow_overlap (bool): Whether spans may overlap. If not, the best are kept.
-    RETURNS (Candidates): Those kept, in order.
+    candidates (Candidates): The spans of one doc, sorted.
+    limits (Floats1d): The margin that spans of each type have to exceed, shape (K,).
+    allow_overlap (bool): Whether spans may overlap. If not, the best ones are kept.
+    RETURNS (Candidates): The spans that are kept, sorted.
     """
     kept = candidates[candidates.margin > limits[candidates.label]]
-    return kept if allow_overlap else without_overlap(kept)
+    return kept if allow_overlap else drop_overlaps(kept)
 
 
-def without_overlap(candidates: Candidates) -> Candidates:
-    """Take spans of one doc greedily, the best first, and drop what overlaps (flat decoding).
+def drop_overlaps(candidates: Candidates) -> Candidates:
+    """Take spans greedily, the best first, and drop those that overlap a taken one (flat decoding).
 
-    candidates (Candidates): The spans of one doc, in order; the earlier one wins a tie.
-    RETURNS (Candidates): Those kept, in order.
+    candidates (Candidates): The spans of one doc, sorted. The earlier one wins a tie.
+    RETURNS (Candidates): The spans that are kept, sorted.
     """
     taken = numpy.zeros(int(candidates.end.max(initial=0)), dtype=bool)
     kept = []
@@ -164,19 +173,3 @@ def without_overlap(candidates: Candidates) -> Candidates:
             taken[tokens] = True
             kept.append(i)
     return candidates[numpy.array(sorted(kept), dtype="int64")]
-
-
-@dataclass
-class FoundSpans:
-    """The spans that one pass found at inference.
-
-    rows (Ints1d): Which windows were looked at, shape (B,).
-    cells (Ints2d): Window of the pass, first word, width - 1 and type of each span, shape (n, 4).
-    margin (Floats1d): Its logit less the logit of its threshold, shape (n,).
-    n_dropped (int): How many more there were than are kept.
-    """
-
-    rows: Ints1d
-    cells: Ints2d
-    margin: Floats1d
-    n_dropped: int

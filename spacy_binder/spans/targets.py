@@ -1,4 +1,4 @@
-"""Gold spans → cells of the windows' scores, and the count of those that no cell stands for."""
+"""Gold spans → cells of the windows' logits. Spans that no cell stands for are counted."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..text.windows import Windows
 
 @dataclass
 class Targets:
-    """The gold items of all windows of an update. The first column is the window.
+    """The gold items of some windows. The first column of each table is the window's index.
 
     start, end (Ints2d): Window, word and type of each gold start and end, shape (n, 3).
     span (Ints2d): Window, first word, width - 1 and type of each gold span, shape (n, 4).
-    hidden_start, hidden_end (Ints2d): Starts and ends of spans cut by the window's border, which are
-        neither gold nor negatives, shape (n, 3).
+    hidden_start, hidden_end (Ints2d): Starts and ends of spans that the window's border cuts, shape (n, 3). They are
+        neither gold nor negatives.
     """
 
     start: Ints2d
@@ -28,6 +28,15 @@ class Targets:
     hidden_start: Ints2d
     hidden_end: Ints2d
 
+    def select_windows(self, rows: Ints1d) -> Targets:
+        """Take the items of some windows.
+
+        rows (Ints1d): Indices of the windows, shape (B,).
+        RETURNS (Targets): Their items. The first column is now a window's place in `rows`.
+        """
+        tables = (self.start, self.end, self.span, self.hidden_start, self.hidden_end)
+        return Targets(*(_select_rows(table, rows) for table in tables))
+
 
 def make_targets(
     windows: Windows, gold: Sequence[Sequence[tuple[int, int, int]]], *, max_span_length: int
@@ -35,9 +44,9 @@ def make_targets(
     """Find the cells of gold spans.
 
     windows (Windows): All windows of the docs.
-    gold (Sequence): For each doc, the first token, end token and type of each gold span.
-    max_span_length (int): The most words of a span.
-    RETURNS (tuple[Targets, Counter]): The cells, and how many spans have none, by reason.
+    gold (Sequence): First token, end and type of each gold span, one sequence per doc.
+    max_span_length (int): The most words per span.
+    RETURNS (tuple[Targets, Counter]): The cells, and the number of spans that have none, by reason.
     """
     start, end, span, hidden_start, hidden_end = ([numpy.zeros((0, 4), dtype="int64")] for _ in range(5))
     reasons: Counter[str] = Counter()
@@ -76,13 +85,12 @@ def make_targets(
 
 
 def _index(values: Ints1d, wanted: Ints1d) -> Ints1d:
-    """RETURNS (Ints1d): Where each wanted value stands in the sorted values, -1 if it doesn't."""
+    """RETURNS (Ints1d): Index of each wanted value in the sorted values, -1 if it is not there."""
     at = numpy.searchsorted(values, wanted).clip(max=len(values) - 1)
     return numpy.where(values[at] == wanted, at, -1)
 
 
-def of_rows(table: Ints2d, rows: Ints1d) -> Ints2d:
-    """RETURNS (Ints2d): The items of some windows, with their number among these in the first column."""
+def _select_rows(table: Ints2d, rows: Ints1d) -> Ints2d:
     place = numpy.full(int(max(rows.max(), table[:, 0].max(initial=0))) + 1, -1, dtype="int64")
     place[rows] = numpy.arange(len(rows))
     table = table.copy()

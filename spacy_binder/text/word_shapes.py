@@ -1,16 +1,16 @@
-"""What a word looks like: what an uncased tokenizer takes away from it."""
+"""The shape of a word: capitals and digits, which uncased tokenizers take away."""
 
 from __future__ import annotations
 
-# What `word_shape` tells apart; 0 is for wordpieces that are no word's, like [CLS].
-SHAPES = ("special", "lower", "title", "upper", "mixed", "digits", "punctuation", "one capital")
+# What `word_shape` tells apart. 0 is for special wordpieces like [CLS], which belong to no word.
+WORD_SHAPES = ("special", "lower", "title", "upper", "mixed", "digits", "punctuation", "one capital")
 
 
 def word_shape(text: str) -> int:
-    """The shape of a word.
+    """Find the shape of a word.
 
-    text (str): The word; spaces around it don't count.
-    RETURNS (int): Its place in SHAPES.
+    text (str): The word. Spaces around it don't count.
+    RETURNS (int): Index of the shape in `WORD_SHAPES`.
     """
     text = text.strip()
     if any(character.isdigit() for character in text):

@@ -1,4 +1,7 @@
-"""Docs → wordpieces, token by token, as flat arrays."""
+"""Tokenize docs into wordpieces, token by token.
+
+So every token starts and ends at a wordpiece. A token that has wordpieces is called a word; whitespace has none.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +14,24 @@ from spacy.attrs import IS_SPACE, ORTH, SENT_START, SPACY
 from spacy.tokens import Doc
 
 from ..errors import Errors
-from .arrays import Ints1d, ranges
+from .arrays import Ints1d, ranges, start_offsets
 from .word_shapes import word_shape
 
+# A transformers.PreTrainedTokenizerBase, which takes seconds to import.
 TokenizerT = Any
 
 
 @dataclass
 class Wordpieces:
-    """The wordpieces of some docs, as flat arrays over all of them.
+    """The wordpieces of some docs, as flat arrays over all docs.
 
-    ids (Ints1d): Wordpiece ids, without special ones.
-    shapes (Ints1d): What the word of each wordpiece looks like, see `SHAPES`.
+    ids (Ints1d): Id of each wordpiece. Special wordpieces are not included.
+    shapes (Ints1d): Shape of the word that each wordpiece belongs to, see `WORD_SHAPES`.
     word_start (Ints1d): Index in `ids` of each word's first wordpiece, and the total at the end.
     token (Ints1d): Index of each word's token in its doc.
-    sentence (Ints1d): Running number of each word's sentence; one a doc where it has no sentence starts.
+    sentence (Ints1d): Running number of each word's sentence. A doc without sentence starts is one sentence.
     doc_start (Ints1d): Index of each doc's first word, and the total at the end.
-    too_long (list[str]): Tokens that were cut because they have more wordpieces than a window holds.
+    too_long (list[str]): Tokens that were cut off, because they have more wordpieces than a window holds.
     """
 
     ids: Ints1d
@@ -40,10 +44,10 @@ class Wordpieces:
 
 
 def special_wordpieces(tokenizer: TokenizerT) -> tuple[list[int], list[int]]:
-    """What a tokenizer puts around a text.
+    """Find the special wordpieces that a tokenizer puts around a text.
 
     tokenizer (PreTrainedTokenizerBase): A Hugging Face tokenizer.
-    RETURNS (tuple[list[int], list[int]]): The ids before and after, like [CLS] and [SEP].
+    RETURNS (tuple[list[int], list[int]]): Ids before and after the text, like those of [CLS] and [SEP].
     RAISES (ValueError): If there is none before the text.
     """
     plain = tokenizer("a", add_special_tokens=False)["input_ids"]
@@ -55,23 +59,20 @@ def special_wordpieces(tokenizer: TokenizerT) -> tuple[list[int], list[int]]:
 
 
 def tokenize(docs: Sequence[Doc], tokenizer: TokenizerT, *, capacity: int) -> Wordpieces:
-    """Tokenize docs into wordpieces, token by token, each distinct one once.
+    """Tokenize docs token by token. Each distinct token is tokenized once.
 
-    docs (Sequence[Doc]): The docs, all of one vocab.
+    docs (Sequence[Doc]): The docs. They share one vocab.
     tokenizer (PreTrainedTokenizerBase): A Hugging Face tokenizer.
-    capacity (int): The most wordpieces a token may have; the rest of a longer one is cut off and reported.
-    RETURNS (Wordpieces): Their wordpieces.
+    capacity (int): The most wordpieces per token. The rest of a longer token is cut off and reported.
+    RETURNS (Wordpieces): The wordpieces.
     """
-    empty = numpy.zeros(0, dtype="int64")
     lengths = numpy.array([len(doc) for doc in docs], dtype="int64")
-    doc_token = numpy.concatenate([[0], numpy.cumsum(lengths)])
-    if doc_token[-1] == 0:
-        zeros = numpy.zeros(len(docs) + 1, dtype="int64")
-        return Wordpieces(empty, empty, numpy.zeros(1, dtype="int64"), empty, empty, zeros, [])
-    attrs = numpy.concatenate(
-        [cast(numpy.ndarray, doc.to_array([ORTH, SPACY, SENT_START, IS_SPACE])) for doc in docs if len(doc)]
-    )
-    orth, spaced, sent_start, is_space = attrs.T
+    doc_token = start_offsets(lengths)
+    if not doc_token[-1]:
+        empty = numpy.zeros(0, dtype="int64")
+        return Wordpieces(empty, empty, numpy.zeros(1, dtype="int64"), empty, empty, doc_token, [])
+    attrs = [cast(numpy.ndarray, doc.to_array([ORTH, SPACY, SENT_START, IS_SPACE])) for doc in docs if len(doc)]
+    orth, spaced, sent_start, is_space = numpy.concatenate(attrs).T
     token = numpy.arange(len(orth)) - numpy.repeat(doc_token[:-1], lengths)
     sentence = numpy.cumsum((sent_start == 1) | (token == 0))
     keys = orth.copy()
@@ -89,18 +90,16 @@ def tokenize(docs: Sequence[Doc], tokenizer: TokenizerT, *, capacity: int) -> Wo
     pieces = [ids[:capacity] for ids in pieces]
     n_distinct = numpy.array([len(ids) for ids in pieces], dtype="int64")
     flat = numpy.array([i for ids in pieces for i in ids], dtype="int64")
-    flat_start = numpy.cumsum(n_distinct) - n_distinct
     shapes = numpy.array([word_shape(text) for text in texts], dtype="int64")
     n_pieces = n_distinct[inverse]
     is_word = n_pieces > 0
-    n_pieces = n_pieces[is_word]
-    doc_start = numpy.concatenate([[0], numpy.cumsum(is_word)])[doc_token]
+    n_pieces, inverse = n_pieces[is_word], inverse[is_word]
     return Wordpieces(
-        ids=flat[ranges(flat_start[inverse][is_word], n_pieces)],
-        shapes=numpy.repeat(shapes[inverse][is_word], n_pieces),
-        word_start=numpy.concatenate([[0], numpy.cumsum(n_pieces)]),
+        ids=flat[ranges(start_offsets(n_distinct)[inverse], n_pieces)],
+        shapes=numpy.repeat(shapes[inverse], n_pieces),
+        word_start=start_offsets(n_pieces),
         token=token[is_word],
         sentence=sentence[is_word],
-        doc_start=doc_start,
+        doc_start=start_offsets(is_word.astype("int64"))[doc_token],
         too_long=too_long,
     )

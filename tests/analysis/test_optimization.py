@@ -1,20 +1,27 @@
-"""Fewer bits: what is computed, what is saved, and what is refused."""
+"""Faster pipelines: what is computed and saved in fewer bits, what is refused, and what is chosen."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 import spacy
-import torch
+import srsly
 from conftest import MINILM, binder_config, demo_examples, spans_of
 from spacy.language import Language
 from spacy.tokens import DocBin
+from spacy.training import Example
 
 from spacy_binder.analysis.component import find_component
-from spacy_binder.analysis.optimization import Candidate, combinations, fastest_within, load_in_precision
+from spacy_binder.analysis.optimization import (
+    Candidate,
+    combinations,
+    current_choice,
+    fastest_within,
+    load_in_precision,
+    read_examples,
+)
 from spacy_binder.layers.encoder_shim import EncoderShim
-from spacy_binder.layers.openvino import CompiledEncoder, openvino_is_installed
-from spacy_binder.modules.quantization import Int8Linear, quantize
+from spacy_binder.layers.openvino import CompiledEncoder, is_installed
 
 SETTING = "components.binder_ner.model.text_encoder.inference_precision"
 
@@ -38,12 +45,27 @@ def scores_of(nlp: Language, texts: list[str]) -> dict[tuple[int, int, int, str]
     return found
 
 
-@pytest.mark.parametrize(("precision", "tolerance"), [("bfloat16", 0.1), ("int8", 0.3)])
-def test_a_precision_chosen_at_load_finds_nearly_the_same(
-    trained: tuple[Path, Path], texts: list[str], precision: str, tolerance: float
-) -> None:
+@pytest.fixture(scope="module")
+def examples(trained: tuple[Path, Path]) -> list[Example]:
+    """The sentences with their gold spans."""
+    return read_examples(spacy.blank("en"), trained[1])
+
+
+@pytest.fixture(scope="module")
+def quantized(trained: tuple[Path, Path], examples: list[Example]) -> Language:
+    """The trained pipeline in int8."""
+    if not (is_installed() and is_installed("nncf")):
+        pytest.skip("openvino or nncf isn't installed")
+    return load_in_precision(trained[0], "binder_ner", "int8", "openvino", examples)
+
+
+def test_bfloat16_at_load_finds_nearly_the_same(trained: tuple[Path, Path], texts: list[str]) -> None:
     expected = scores_of(spacy.load(trained[0]), texts)
-    found = scores_of(spacy.load(trained[0], config={SETTING: precision}), texts)
+    found = scores_of(spacy.load(trained[0], config={SETTING: "bfloat16"}), texts)
+    assert_nearly_same(found, expected, 0.1)
+
+
+def assert_nearly_same(found: dict, expected: dict, tolerance: float) -> None:
     assert found != expected
     sure = {span for span, score in expected.items() if score > 0.5 + tolerance}
     assert len(sure) > 10
@@ -51,79 +73,74 @@ def test_a_precision_chosen_at_load_finds_nearly_the_same(
     assert all(abs(found[span] - expected[span]) < tolerance for span in sure)
 
 
-def test_8_bits_at_load_leave_the_weights_alone(trained: tuple[Path, Path], texts: list[str]) -> None:
-    nlp = spacy.load(trained[0], config={SETTING: "int8"})
-    before = {name: value.clone() for name, value in shim_of(nlp, "text_encoder").module.state_dict().items()}
-    nlp(texts[0])
-    shim = shim_of(nlp, "text_encoder")
-    quantized = shim.cache[quantize]
-    assert any(isinstance(layer, Int8Linear) for layer in quantized.modules())
-    assert not any(isinstance(layer, Int8Linear) for layer in shim.module.modules())
-    # What isn't a linear layer is shared, not copied.
-    assert quantized.get_input_embeddings().weight is shim.module.get_input_embeddings().weight
-    assert all(torch.equal(value, before[name]) for name, value in shim.module.state_dict().items())
+def test_int8_finds_nearly_the_same(trained: tuple[Path, Path], quantized: Language, texts: list[str]) -> None:
+    assert_nearly_same(scores_of(quantized, texts), scores_of(spacy.load(trained[0]), texts), 0.3)
 
 
-def test_a_type_of_a_shared_encoder_may_be_described_as_int8(tiny_encoder: str) -> None:
-    config = binder_config(tiny_encoder)
-    config["model"]["type_encoder"] = None
-    config["model"]["text_encoder"]["inference_precision"] = "int8"
-    nlp = spacy.blank("en")
-    pipe = nlp.add_pipe("binder_ner", config=config)
-    pipe.add_label("PRECISION", "int8")  # type: ignore[attr-defined]
-    nlp.initialize()
-    first = scores_of(nlp, ["in int8", "or not"])
-    assert scores_of(nlp, ["in int8", "or not"]) == first
-
-
-def test_the_8_bit_copy_follows_the_weights(trained: tuple[Path, Path], texts: list[str]) -> None:
-    nlp = spacy.load(trained[0], config={SETTING: "int8"})
-    before = scores_of(nlp, texts)
-    examples = demo_examples(nlp, ["news-01"], max_sentences=2)
-    optimizer = nlp.resume_training()
-    optimizer.learn_rate = 1e-5
-    nlp.update(examples, sgd=optimizer)
-    assert scores_of(nlp, texts) != before
-
-
-@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
-def test_an_optimized_pipeline_round_trips_and_is_smaller(
-    trained: tuple[Path, Path], texts: list[str], precision: str, tmp_path: Path
-) -> None:
-    nlp = load_in_precision(trained[0], "binder_ner", precision)
-    expected = scores_of(nlp, texts)
-    assert expected
-    nlp.to_disk(tmp_path / "model")
-    sizes = [(p / "binder_ner" / "text_encoder.safetensors").stat().st_size for p in (trained[0], tmp_path / "model")]
-    assert sizes[1] < sizes[0] * (0.52 if precision == "bfloat16" else 0.4)
+def test_int8_round_trips(quantized: Language, texts: list[str], tmp_path: Path) -> None:
+    expected = scores_of(quantized, texts)
+    quantized.to_disk(tmp_path)
     for loaded in (
-        spacy.load(tmp_path / "model"),
-        spacy.blank("en").from_config(nlp.config).from_bytes(nlp.to_bytes()),
+        spacy.load(tmp_path),
+        spacy.blank("en").from_config(quantized.config).from_bytes(quantized.to_bytes()),
     ):
         found = scores_of(loaded, texts)
         assert found.keys() == expected.keys()
         assert all(abs(found[span] - expected[span]) < 1e-4 for span in expected)
 
 
-def test_8_bit_weights_cant_be_trained(trained: tuple[Path, Path]) -> None:
-    nlp = load_in_precision(trained[0], "binder_ner", "int8")
-    examples = demo_examples(nlp, ["news-01"], max_sentences=2)
+def test_int8_cant_be_trained(quantized: Language) -> None:
+    examples = demo_examples(quantized, ["news-01"], max_sentences=2)
     with pytest.raises(ValueError, match=r"\[B017\]"):
-        nlp.update(examples, sgd=nlp.resume_training())
+        quantized.update(examples, sgd=quantized.resume_training())
 
 
-def test_16_bit_weights_are_saved_in_full_once_trained(
-    trained: tuple[Path, Path], texts: list[str], tmp_path: Path
+def test_int8_goes_when_the_weights_change(quantized: Language, tmp_path: Path) -> None:
+    quantized.to_disk(tmp_path)
+    config = {SETTING: "float32", "components.binder_ner.model.text_encoder.inference_engine": "torch"}
+    nlp = spacy.load(tmp_path, config=config)
+    assert shim_of(nlp, "text_encoder").quantized
+    nlp.update(demo_examples(nlp, ["news-01"], max_sentences=1), sgd=nlp.resume_training())
+    assert not shim_of(nlp, "text_encoder").quantized
+
+
+def test_int8_has_to_be_made_first(trained: tuple[Path, Path]) -> None:
+    if not is_installed():
+        pytest.skip("openvino isn't installed")
+    engine = {"components.binder_ner.model.text_encoder.inference_engine": "openvino"}
+    with pytest.raises(ValueError, match=r"\[B052\] .*no int8 copy"):
+        spacy.load(trained[0], config={SETTING: "int8", **engine})("Oslo")
+
+
+def test_int8_of_earlier_versions_is_refused(trained: tuple[Path, Path]) -> None:
+    shim = shim_of(spacy.load(trained[0]), "text_encoder")
+    msg = srsly.msgpack_loads(shim.to_bytes())
+    with pytest.raises(ValueError, match=r"\[B050\] .*'int8'.*optimize"):
+        EncoderShim().from_bytes(srsly.msgpack_dumps({**msg, "storage": "int8"}))
+
+
+def test_bfloat16_round_trips_and_is_smaller(
+    trained: tuple[Path, Path], texts: list[str], examples: list[Example], tmp_path: Path
 ) -> None:
-    nlp = load_in_precision(trained[0], "binder_ner", "bfloat16")
-    optimizer = nlp.resume_training()
-    optimizer.learn_rate = 1e-5
-    nlp.update(demo_examples(nlp, ["news-01"], max_sentences=2), sgd=optimizer)
+    nlp = load_in_precision(trained[0], "binder_ner", "bfloat16", "torch", examples)
     expected = scores_of(nlp, texts)
-    nlp.to_disk(tmp_path)
-    found = scores_of(spacy.load(tmp_path), texts)
+    assert expected
+    nlp.to_disk(tmp_path / "model")
+    sizes = [(p / "binder_ner" / "text_encoder.safetensors").stat().st_size for p in (trained[0], tmp_path / "model")]
+    assert sizes[1] < sizes[0] * 0.52
+    loaded = spacy.load(tmp_path / "model")
+    found = scores_of(loaded, texts)
     assert found.keys() == expected.keys()
     assert all(abs(found[span] - expected[span]) < 1e-4 for span in expected)
+    # Once trained, weights are saved in full again.
+    optimizer = loaded.resume_training()
+    optimizer.learn_rate = 1e-5
+    loaded.update(demo_examples(loaded, ["news-01"], max_sentences=2), sgd=optimizer)
+    trained_scores = scores_of(loaded, texts)
+    loaded.to_disk(tmp_path / "again")
+    again = scores_of(spacy.load(tmp_path / "again"), texts)
+    assert again.keys() == trained_scores.keys()
+    assert all(abs(again[span] - trained_scores[span]) < 1e-4 for span in again)
 
 
 def test_an_unknown_precision_is_refused(tiny_encoder: str) -> None:
@@ -147,55 +164,73 @@ def test_the_component_is_found_or_has_to_be_named(tiny_encoder: str) -> None:
         find_component(nlp, "things")
 
 
+def candidate(precision: str, f_score: float, speed: float, engine: str = "openvino") -> Candidate:
+    return Candidate(precision, engine, spacy.blank("en"), f_score, speed, 1)
+
+
 def test_the_fastest_within_the_loss_is_chosen() -> None:
-    nlp = spacy.blank("en")
-    baseline = Candidate("float32", "torch", nlp, 80.0, 100.0, 10)
+    baseline = candidate("float32", 80.0, 100.0, "torch")
     good, better, lossy = (
-        Candidate("bfloat16", "torch", nlp, 79.8, 150.0, 5),
-        Candidate("int8", "torch", nlp, 79.7, 200.0, 3),
-        Candidate("int8", "torch", nlp, 79.6, 300.0, 3),
+        candidate("bfloat16", 79.8, 150.0),
+        candidate("int8", 79.7, 200.0),
+        candidate("int8", 79.6, 300),
     )
     assert fastest_within([good, better, lossy], baseline, 0.31) is better
     assert fastest_within([good, better, lossy], baseline, 0.5) is lossy
     assert fastest_within([lossy], baseline, 0.3) is None
 
 
+def test_nothing_slower_is_chosen() -> None:
+    """Neither than the pipeline as it is, nor than float32 by torch."""
+    baseline, slow = candidate("float32", 80.0, 100.0, "torch"), candidate("bfloat16", 80.0, 99.0, "torch")
+    assert fastest_within([slow], baseline, 0.3) is None
+    as_it_is, plain = candidate("bfloat16", 80.0, 20.0, "torch"), candidate("float32", 79.0, 100.0, "torch")
+    assert fastest_within([slow, plain], as_it_is, 0.3) is None
+    assert fastest_within([slow, plain], as_it_is, 2.0) is plain
+
+
 def test_engines_are_tried_where_they_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spacy_binder.analysis.optimization.openvino_is_installed", lambda: True)
-    by_torch = [("bfloat16", "torch"), ("int8", "torch")]
-    by_openvino = [("float32", "openvino"), ("bfloat16", "openvino")]
-    assert combinations() == by_torch + by_openvino
-    assert combinations(engine="openvino") == by_openvino
-    assert combinations("bfloat16") == [("bfloat16", "torch"), ("bfloat16", "openvino")]
-    assert combinations("int8", "openvino") == combinations("float32", "torch") == []
+    installed = {"openvino", "nncf"}
+    monkeypatch.setattr("spacy_binder.analysis.optimization.is_installed", lambda name="openvino": name in installed)
+    plain, torch16 = ("float32", "torch"), ("bfloat16", "torch")
+    by_openvino = [("float32", "openvino"), ("bfloat16", "openvino"), ("int8", "openvino")]
+    assert combinations() == [plain, torch16, *by_openvino]
+    assert combinations(engine="openvino") == [plain, *by_openvino]
+    assert combinations("bfloat16") == [plain, torch16, ("bfloat16", "openvino")]
+    assert combinations("int8") == [plain, ("int8", "openvino")]
+    assert combinations("float32", "torch") == [plain]
     with pytest.raises(ValueError, match=r"\[B016\] Unknown engine 'onnx'\. There are: auto, torch, openvino\."):
         combinations(engine="onnx")
-    monkeypatch.setattr("spacy_binder.analysis.optimization.openvino_is_installed", lambda: False)
-    assert combinations() == by_torch
+    installed.discard("nncf")
+    assert combinations() == [plain, torch16, *by_openvino[:2]]
+    with pytest.raises(ImportError, match=r"\[B021\]"):
+        combinations("int8")
+    installed.clear()
+    assert combinations() == [plain, torch16]
     with pytest.raises(ImportError, match=r"\[B021\]"):
         combinations(engine="openvino")
 
 
 def test_a_pipeline_for_another_engine_is_loaded_and_saved(
-    trained: tuple[Path, Path], texts: list[str], tmp_path: Path
+    trained: tuple[Path, Path], texts: list[str], examples: list[Example], tmp_path: Path
 ) -> None:
-    if not openvino_is_installed():
+    if not is_installed():
         pytest.skip("openvino isn't installed")
     expected = scores_of(spacy.load(trained[0]), texts)
-    nlp = load_in_precision(trained[0], "binder_ner", "float32", "openvino")
+    nlp = load_in_precision(trained[0], "binder_ner", "float32", "openvino", examples)
     nlp.to_disk(tmp_path)
     loaded = spacy.load(tmp_path)
+    assert current_choice(loaded, "binder_ner") == ("float32", "openvino")
     found = scores_of(loaded, texts)
     assert CompiledEncoder in shim_of(loaded, "text_encoder").cache
     assert found.keys() == expected.keys()
     assert all(abs(found[span] - expected[span]) < 1e-4 for span in expected)
 
 
-def test_a_listener_has_no_encoder_to_optimize(tmp_path: Path) -> None:
+def test_a_listener_has_no_encoder_to_optimize() -> None:
     nlp = spacy.blank("en")
     nlp.add_pipe("transformer")
     listener = {"@architectures": "spacy_binder.TransformerListener.v1"}
     nlp.add_pipe("binder_ner", config={"model": {"text_encoder": listener, "type_encoder": {"name": MINILM}}})
-    nlp.to_disk(tmp_path)
-    with pytest.raises(ValueError, match=r"\[B018\] .*TransformerListener"):
-        load_in_precision(tmp_path, "binder_ner", "int8")
+    with pytest.raises(ValueError, match=r"\[B018\] .*binder_transformer_listener"):
+        current_choice(nlp, "binder_ner")

@@ -146,7 +146,7 @@ def test_passes_hold_no_more_wordpieces_than_allowed(tiny_encoder: str, budget: 
     sizes, rows = [], []
     for windows in encoded.passes:
         sizes.append(windows.batch.input_ids.size)
-        rows.extend(windows.rows.tolist())
+        rows.extend(windows.batch.rows.tolist())
         assert windows.vectors.shape == (*windows.batch.input_ids.shape, 32)
     assert max(sizes) <= budget
     assert sorted(rows) == list(range(len(encoded.windows)))
@@ -179,7 +179,7 @@ def test_attention_without_dropout(tiny_encoder: str) -> None:
     for pipeline in (nlp, again):
         model: Any = pipeline.get_pipe("binder_ner")
         encoder = model.model.get_ref("text_encoder").shims[0].module
-        attention = encoder.encoder.layer[0].attention
+        attention = encoder.transformer.encoder.layer[0].attention
         assert (attention.self.dropout.p, attention.output.dropout.p) == (0.0, 0.1)
 
 
@@ -202,7 +202,7 @@ def test_vectors_are_those_of_transformers(tiny_encoder: str) -> None:
     (encoded,) = layer.predict(docs).passes
     tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
     module = AutoModel.from_pretrained(tiny_encoder).eval()
-    for row, vectors in zip(encoded.rows.tolist(), encoded.vectors, strict=True):
+    for row, vectors in zip(encoded.batch.rows.tolist(), encoded.vectors, strict=True):
         with torch.no_grad():
             expected = module(**tokenizer(docs[row].text, return_tensors="pt")).last_hidden_state[0]
         torch.testing.assert_close(vectors[: len(expected)], expected, atol=1e-5, rtol=1e-4)
@@ -268,7 +268,7 @@ def test_listener_gives_the_windows_of_an_own_encoder(tiny_encoder: str) -> None
     for field in ("doc", "word_start", "token", "first", "last", "lengths"):
         numpy.testing.assert_array_equal(getattr(listening.windows, field), getattr(own.windows, field), err_msg=field)
     (one,), (other,) = listening.passes, own.passes
-    numpy.testing.assert_array_equal(one.rows, other.rows)
+    numpy.testing.assert_array_equal(one.batch.rows, other.batch.rows)
     # Whitespace is no wordpiece, so the vectors are the same too.
     for a, b, n in zip(one.vectors, other.vectors, one.batch.lengths.tolist(), strict=True):
         torch.testing.assert_close(a[:n], b[:n], atol=1e-5, rtol=1e-4)

@@ -18,9 +18,9 @@ from srsly import cloudpickle
 from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel, RobertaConfig, RobertaModel
 
 from spacy_binder.layers.encoder_shim import EncoderShim
-from spacy_binder.layers.openvino import CompiledEncoder, compiled, openvino_is_installed
-from spacy_binder.layers.text_encoder import encode
-from spacy_binder.modules.linear import use_one_dnn
+from spacy_binder.layers.openvino import CompiledEncoder, compile_encoder, is_installed
+from spacy_binder.modules.encoder import Encoder
+from spacy_binder.text.windows import WindowBatch
 
 BLOCK = "components.binder_ner.model.text_encoder"
 SIZES = {"vocab_size": 100, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -34,7 +34,7 @@ ENCODERS = [
 @pytest.fixture
 def installed() -> None:
     """Skips where there is no openvino. It isn't imported here, because then it would report that to its makers."""
-    if not openvino_is_installed():
+    if not is_installed():
         pytest.skip("openvino isn't installed")
 
 
@@ -70,23 +70,27 @@ def assert_same(found: dict, expected: dict) -> None:
 
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize(("kind", "config"), ENCODERS, ids=["bert", "roberta", "distilbert"])
-def test_vectors_are_those_of_torch_for_windows_of_any_shape(kind: Any, config: Any) -> None:
+@pytest.mark.parametrize("word_shapes", [False, True])
+def test_vectors_are_those_of_torch_for_windows_of_any_shape(kind: Any, config: Any, word_shapes: bool) -> None:
     torch.manual_seed(0)
-    module = kind(config)
-    use_one_dnn(module)
-    before = {name: value.clone() for name, value in module.state_dict().items()}
-    encoder = CompiledEncoder(module, ("float32", 1))
-    assert module.training
-    assert all(param.requires_grad for param in module.parameters())
-    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+    shim = EncoderShim()
+    shim.set_module(Encoder(kind(config), word_shapes=word_shapes))
+    if word_shapes:
+        torch.nn.init.normal_(shim.module.word_shapes.weight)
+    before = {name: value.clone() for name, value in shim.module.state_dict().items()}
+    encoder = CompiledEncoder(shim, "float32", 1)
+    assert shim.module.training
+    assert all(param.requires_grad for param in shim.module.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in shim.module.state_dict().items())
     random = numpy.random.default_rng(0)
     for lengths in ([1], [40, 3, 17], [5, 5], [90] * 20):
         lengths = numpy.array(lengths)
-        input_ids = random.integers(3, 100, (len(lengths), lengths.max()))
-        inside = numpy.arange(input_ids.shape[1]) < lengths[:, None]
+        shape = (len(lengths), lengths.max())
+        input_ids, shapes = random.integers(3, 100, shape), random.integers(0, 8, shape)
+        inside = numpy.arange(shape[1]) < lengths[:, None]
         input_ids[~inside] = config.pad_token_id
-        vectors = encoder(input_ids, lengths)
-        expected = encode(module, input_ids, lengths, is_train=False, mixed_precision=False)
+        vectors = encoder(WindowBatch(lengths, input_ids, shapes, lengths, lengths, lengths, lengths))
+        expected = shim.encode(input_ids, lengths, shapes, is_train=False, mixed_precision=False)
         assert vectors.dtype == torch.float32
         torch.testing.assert_close(vectors[inside], expected[inside], atol=1e-5, rtol=1e-4)
 
@@ -127,7 +131,7 @@ def test_threads_are_those_of_torch(tiny_nlp: Language) -> None:
         # OpenVINO starts no more threads than the process may use processors.
         for n in range(1, min(2, len(os.sched_getaffinity(0))) + 1):
             torch.set_num_threads(n)
-            encoder = compiled(shim_of(tiny_nlp), "float32")
+            encoder = compile_encoder(shim_of(tiny_nlp), "float32")
             assert encoder.made_for == ("float32", n)
             assert encoder._compiled.get_property("INFERENCE_NUM_THREADS") == n
     finally:
@@ -180,8 +184,10 @@ def test_an_encoder_that_cant_be_traced_is_named() -> None:
         def forward(self, **inputs: Any) -> Any:
             raise RuntimeError("not me\nat all")
 
+    shim = EncoderShim()
+    shim.set_module(Encoder(Stubborn()))
     with pytest.raises(ValueError, match=r"\[B022\] .*class Stubborn.* The cause: not me$"):
-        CompiledEncoder(Stubborn(), ("float32", 1))
+        CompiledEncoder(shim, "float32", 1)
 
 
 def config_with(encoder: str, **settings: object) -> dict:
@@ -194,11 +200,13 @@ def test_other_precisions_devices_and_engines_are_refused(
     tiny_encoder: str, trained: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nlp = spacy.blank("en")
-    with pytest.raises(ValueError, match=r"\[B020\] .*has to compute in int8"):
-        nlp.add_pipe("binder_ner", config=config_with(tiny_encoder, inference_precision="int8"))
+    with pytest.raises(ValueError, match=r"\[B051\] The engine 'torch' can't .* int8\. It can in float32 or bfloat16"):
+        nlp.add_pipe(
+            "binder_ner", config=config_with(tiny_encoder, inference_engine="torch", inference_precision="int8")
+        )
     with pytest.raises(ValueError, match=r"\[B016\] Unknown engine 'onnx'\. There are: torch, openvino\."):
         nlp.add_pipe("binder_ner", config=config_with(tiny_encoder, inference_engine="onnx"))
-    monkeypatch.setattr("spacy_binder.layers.openvino.openvino_is_installed", lambda: True)
+    monkeypatch.setattr("spacy_binder.layers.openvino.is_installed", lambda: True)
     nlp = load(trained[0])
     monkeypatch.setattr(shim_of(nlp), "_model", shim_of(nlp).module.to("meta"))
     with pytest.raises(ValueError, match=r"\[B020\] .*is on the device 'meta'"):
@@ -206,8 +214,8 @@ def test_other_precisions_devices_and_engines_are_refused(
 
 
 def test_a_missing_package_is_named(tiny_encoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spacy_binder.layers.openvino.openvino_is_installed", lambda: False)
-    with pytest.raises(ImportError, match=r"\[B021\] .*pip install openvino"):
+    monkeypatch.setattr("spacy_binder.layers.openvino.is_installed", lambda: False)
+    with pytest.raises(ImportError, match=r"\[B021\] .*spacy-binder\[openvino\]"):
         spacy.blank("en").add_pipe("binder_ner", config=config_with(tiny_encoder))
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from spacy_binder.layers.types import ScoredWindows
-from spacy_binder.modules.loss import contrastive_loss, loss_of_pass
+from spacy_binder.modules.loss import binder_loss, contrastive_loss
 from spacy_binder.modules.span_scorer import SpanScores
 from spacy_binder.spans.targets import Targets
 from spacy_binder.text.windows import WindowBatch
@@ -181,7 +181,7 @@ class Update:
 
     def reference(self) -> tuple[float, list[Tensor]]:
         """RETURNS (tuple): The loss by the definition, and the gradient of each tensor of the scores."""
-        tensors = [tensor.clone().requires_grad_() for tensor in self.scores.tensors()]
+        tensors = [tensor.clone().requires_grad_() for tensor in self.scores]
         scores = SpanScores(*tensors)
         n_windows, n_positions, _, n_types = scores.span.shape
         beyond = {
@@ -232,8 +232,8 @@ class Update:
             end_threshold=self.scores.end_threshold[rows],
         )
         nothing = numpy.zeros((len(rows), 0), dtype="int64")
-        batch = WindowBatch(nothing, nothing, n_words + 2, nothing, nothing, n_words)
-        return ScoredWindows(numpy.array(rows), batch, scores, lambda _: None)
+        batch = WindowBatch(numpy.array(rows), nothing, nothing, n_words + 2, nothing, nothing, n_words)
+        return ScoredWindows(batch, scores, lambda _: None)
 
 
 def random_update(seed: int, n_spans: int = 8) -> Update:
@@ -287,23 +287,24 @@ def test_passes_sum_to_the_definition(name: str, rows: list[list[int]]) -> None:
     update = UPDATES[name]
     expected, expected_gradients = update.reference()
     total = 0.0
-    found = SpanScores(*(torch.zeros_like(tensor) for tensor in update.scores.tensors()))
+    found = SpanScores(*(torch.zeros_like(tensor) for tensor in update.scores))
     for rows_of_pass in rows:
         scored = update.pass_of(rows_of_pass)
-        loss, gradient = loss_of_pass(scored, update.targets(), 4, WEIGHTS)
+        loss, gradient = binder_loss(scored.scores, scored.batch, update.targets(), 4, WEIGHTS)
         total += loss
-        for target, part in zip(found.tensors(), gradient.tensors(), strict=True):
+        for target, part in zip(found, gradient, strict=True):
             # Padding differs from pass to pass, so each part fills a corner.
             corner = (torch.tensor(rows_of_pass), *(slice(size) for size in part.shape[1:]))
             target[corner] = part
     assert total == pytest.approx(expected, rel=1e-12)
-    torch.testing.assert_close(found.tensors(), expected_gradients, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(list(found), expected_gradients, rtol=1e-9, atol=1e-12)
 
 
 def test_hidden_cells_and_cells_beyond_have_no_gradient() -> None:
     """What is no candidate is neither pushed up nor down; everything else is."""
     update = random_update(0, n_spans=0)
-    _, gradient = loss_of_pass(update.pass_of([0, 1, 2, 3]), update.targets(), 4, WEIGHTS)
+    scored = update.pass_of([0, 1, 2, 3])
+    _, gradient = binder_loss(scored.scores, scored.batch, update.targets(), 4, WEIGHTS)
     assert gradient.start is not None
     beyond = {(b, t, k) for b, length in enumerate(update.n_words) for t in range(length, 6) for k in range(3)}
     expected = ~as_mask(gradient.start.shape, beyond | update.hidden_start)
@@ -315,7 +316,7 @@ def test_scores_are_left_as_they_are() -> None:
     """The logits given get no gradient: it is returned."""
     update = random_update(0)
     scored = update.pass_of([0, 1, 2, 3])
-    before = [tensor.clone() for tensor in scored.scores.tensors()]
-    loss_of_pass(scored, update.targets(), 4, WEIGHTS)
-    assert all(tensor.grad is None and not tensor.requires_grad for tensor in scored.scores.tensors())
-    assert all(torch.equal(a, b) for a, b in zip(before, scored.scores.tensors(), strict=True))
+    before = [tensor.clone() for tensor in scored.scores]
+    binder_loss(scored.scores, scored.batch, update.targets(), 4, WEIGHTS)
+    assert all(tensor.grad is None and not tensor.requires_grad for tensor in scored.scores)
+    assert all(torch.equal(a, b) for a, b in zip(before, scored.scores, strict=True))

@@ -158,7 +158,7 @@ def test_search_finds_what_a_loop_finds(
     with torch.inference_mode():
         vectors, first, last, types = inputs
         cells, margins, n_seen = module.search(
-            vectors, first, last, n_words, types, least=least, position_least=position_least, most=10**6
+            vectors, first, last, n_words, types, min_margin=least, min_position_margin=position_least, max_spans=10**6
         )
         expected = found_by_loop(SpanScores(*module(*inputs)), n_words, least, position_least)
     assert n_seen == len(cells)
@@ -176,7 +176,14 @@ def test_each_type_has_its_own_limit(joint: bool, types_at_once: int, monkeypatc
     limits = torch.linspace(-1.0, 0.2, len(types))
     with torch.inference_mode():
         cells, margins, _ = module.search(
-            vectors, first, last, n_words, types, least=limits, position_least=limits if joint else None, most=10**6
+            vectors,
+            first,
+            last,
+            n_words,
+            types,
+            min_margin=limits,
+            min_position_margin=limits if joint else None,
+            max_spans=10**6,
         )
         expected = {}
         for k, limit in enumerate(limits.tolist()):
@@ -186,9 +193,9 @@ def test_each_type_has_its_own_limit(joint: bool, types_at_once: int, monkeypatc
                 last,
                 n_words,
                 types[k : k + 1],
-                least=limit,
-                position_least=limit if joint else None,
-                most=10**6,
+                min_margin=limit,
+                min_position_margin=limit if joint else None,
+                max_spans=10**6,
             )
             assert k > 0 or len(alone)
             for (window, word, width, _), margin in zip(alone.tolist(), alone_margins.tolist(), strict=True):
@@ -204,7 +211,7 @@ def test_search_keeps_the_best(most: int) -> None:
     with torch.inference_mode():
         vectors, first, last, types = inputs
         _, margins, n_seen = module.search(
-            vectors, first, last, n_words, types, least=-1.0, position_least=None, most=most
+            vectors, first, last, n_words, types, min_margin=-1.0, min_position_margin=None, max_spans=most
         )
         expected = sorted(found_by_loop(SpanScores(*module(*inputs)), n_words, -1.0, None).values(), reverse=True)
     assert sorted(margins.tolist(), reverse=True) == pytest.approx(expected[:most], abs=1e-5)
@@ -234,7 +241,7 @@ def test_a_type_does_not_depend_on_others(kept: list[int]) -> None:
 
 
 def test_windows_do_not_depend_on_others() -> None:
-    """A window padded to a longer one has the same logits as alone."""
+    """A window pad to a longer one has the same logits as alone."""
     module = make_module(max_span_length=4, width_embedding_size=5).eval()
     vectors, first, last, types = make_input(7)
     together = module(vectors, first, last, types)
@@ -243,8 +250,8 @@ def test_windows_do_not_depend_on_others() -> None:
     for t in range(length):
         for width in range(length - t):
             torch.testing.assert_close(together[0][0, t, width], alone[0][0, t, width], rtol=1e-5, atol=1e-5)
-    for padded, own in zip(together[2:4], alone[2:4], strict=True):
-        torch.testing.assert_close(padded[0, :length], own[0], rtol=1e-5, atol=1e-5)
+    for pad, own in zip(together[2:4], alone[2:4], strict=True):
+        torch.testing.assert_close(pad[0, :length], own[0], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("width_embedding_size", [0, 5])
@@ -296,16 +303,16 @@ def test_layer_hands_gradients_to_both_encoders() -> None:
     vectors, first, last, types = make_input(5)
     n_words = torch.tensor([5, 5]).numpy()
     nothing = torch.zeros(vectors.shape[:2]).numpy()
-    batch = WindowBatch(nothing, nothing, n_words, first.numpy(), last.numpy(), n_words)
-    encoded = EncodedWindows(n_words, batch, vectors, lambda _: None)
+    batch = WindowBatch(torch.arange(2).numpy(), nothing, nothing, n_words, first.numpy(), last.numpy(), n_words)
+    encoded = EncodedWindows(batch, vectors, lambda _: None)
     scores, backprop = layer((encoded, types, Search()), is_train=True)
-    d_scores = SpanScores(*(torch.randn_like(tensor) for tensor in scores.tensors()))
+    d_scores = SpanScores(*(torch.randn_like(tensor) for tensor in scores))
     d_vectors, d_types = backprop(d_scores)
     vectors.requires_grad_()
     types.requires_grad_()
     outputs = layer.shims[0].module(vectors, first, last, types)
-    for found, expected in zip(scores.tensors(), outputs, strict=True):
+    for found, expected in zip(scores, outputs, strict=True):
         assert torch.equal(found, expected)
-    torch.autograd.backward(outputs, d_scores.tensors())
+    torch.autograd.backward(outputs, d_scores)
     torch.testing.assert_close(d_vectors, vectors.grad)
     torch.testing.assert_close(d_types, types.grad)

@@ -8,7 +8,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_binder.spans.decoding import Candidates, FoundSpans, in_order, once, over_limits, to_tokens, without_overlap
+from spacy_binder.spans.decoding import (
+    Candidates,
+    FoundSpans,
+    deduplicate,
+    drop_overlaps,
+    filter_margins,
+    find_tokens,
+    sort_spans,
+)
 from spacy_binder.spans.margins import logit
 from spacy_binder.text.windows import Windows, make_windows
 from spacy_binder.text.wordpieces import Wordpieces
@@ -68,11 +76,11 @@ def test_to_tokens() -> None:
         if judge(windows, *span[:3]) == row:
             expected[span] = margin
     found: dict[Found, float] = {}
-    for rows in windows.batches(18):
+    for rows in windows.group_by_length(18):
         of_pass = {cell: margin for cell, margin in margins.items() if cell[0] in rows}
         cells = [(rows.tolist().index(row), *rest) for row, *rest in of_pass]
         values = numpy.array(list(of_pass.values()), dtype="float32")
-        candidates = to_tokens(windows, FoundSpans(rows, numpy.array(cells).reshape(-1, 4), values, 0))
+        candidates = find_tokens(windows, FoundSpans(rows, numpy.array(cells).reshape(-1, 4), values, 0))
         assert not found.keys() & as_set(candidates)
         assert len(as_set(candidates)) == len(candidates)
         columns = (candidates.doc, candidates.start, candidates.end, candidates.label)
@@ -112,7 +120,7 @@ def test_in_order(rows: list[tuple[int, int, int, int, float]]) -> None:
     rank = numpy.array([sorted(labels).index(label) for label in labels])
     candidates = candidates_of(rows)
     expected = sorted(rows_of(candidates), key=lambda row: (row[0], row[1], -row[2], labels[row[3]]))
-    assert rows_of(in_order(candidates, rank)) == expected
+    assert rows_of(sort_spans(candidates, rank)) == expected
 
 
 @settings(max_examples=100, deadline=None, database=None)
@@ -125,7 +133,7 @@ def test_without_overlap(rows: list[tuple[int, int, int, int, float]]) -> None:
     for i in sorted(range(len(spans)), key=lambda i: (-spans[i][4], i)):
         if all(spans[i][2] <= spans[j][1] or spans[j][2] <= spans[i][1] for j in kept):
             kept.append(i)
-    assert rows_of(without_overlap(candidates)) == [spans[i] for i in sorted(kept)]
+    assert rows_of(drop_overlaps(candidates)) == [spans[i] for i in sorted(kept)]
 
 
 @settings(max_examples=100, deadline=None, database=None)
@@ -135,10 +143,10 @@ def test_over_limits(rows: list[tuple[int, int, int, int, float]], limits: list[
     candidates = candidates_of(rows)
     beating = [row for row in rows_of(candidates) if row[4] > limits[row[3]]]
     of_type = numpy.array(limits, dtype="float32")
-    assert rows_of(over_limits(candidates, of_type, allow_overlap=True)) == beating
-    flat = over_limits(candidates, of_type, allow_overlap=False)
+    assert rows_of(filter_margins(candidates, of_type, allow_overlap=True)) == beating
+    flat = filter_margins(candidates, of_type, allow_overlap=False)
     kept = candidates_of([(doc, start, end - start, label, margin) for doc, start, end, label, margin in beating])
-    assert rows_of(flat) == rows_of(without_overlap(kept))
+    assert rows_of(flat) == rows_of(drop_overlaps(kept))
 
 
 def test_concatenate() -> None:
@@ -154,11 +162,11 @@ def test_union_over_windows() -> None:
     found = candidates_of(
         [(0, 0, 2, 1, 0.5), (0, 0, 2, 1, 1.5), (0, 0, 2, 2, 0.1), (1, 0, 2, 2, 0.2), (1, 0, 2, 2, -3)]
     )
-    kept = once(found)
+    kept = deduplicate(found)
     columns = (kept.doc, kept.start, kept.end, kept.label, kept.margin.round(2))
     rows = list(zip(*(column.tolist() for column in columns), strict=True))
     assert rows == [(0, 0, 2, 1, 1.5), (0, 0, 2, 2, pytest.approx(0.1)), (1, 0, 2, 2, pytest.approx(0.2))]
-    assert len(once(candidates_of([]))) == 0
+    assert len(deduplicate(candidates_of([]))) == 0
 
 
 def test_every_window_may_judge() -> None:
@@ -167,6 +175,6 @@ def test_every_window_may_judge() -> None:
     cells = all_cells(windows)
     rows = numpy.arange(len(windows))
     found = FoundSpans(rows, numpy.array(cells), numpy.zeros(len(cells), dtype="float32"), 0)
-    assert len(to_tokens(windows, found, all_windows=True)) == len(cells)
-    assert len(to_tokens(windows, found)) < len(cells)
+    assert len(find_tokens(windows, found, union=True)) == len(cells)
+    assert len(find_tokens(windows, found)) < len(cells)
     assert Candidates.concatenate([]).margin.dtype == numpy.float32

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_binder.spans.targets import make_targets, of_rows
+from spacy_binder.spans.targets import Targets, make_targets
 from spacy_binder.text.windows import Windows, make_windows
 from spacy_binder.text.wordpieces import Wordpieces
 
@@ -144,9 +144,12 @@ def test_no_targets(gold: Gold) -> None:
     assert sum(reasons.values()) == sum(map(len, gold))
 
 
-def test_of_rows() -> None:
+def test_select_windows() -> None:
     """The items of some windows, numbered by their place in the pass."""
     table = numpy.array([[0, 5, 0], [2, 6, 1], [3, 7, 0], [2, 8, 0]])
-    assert of_rows(table, numpy.array([3, 2])).tolist() == [[1, 6, 1], [0, 7, 0], [1, 8, 0]]
-    assert of_rows(table, numpy.array([1, 9])).tolist() == []
-    assert table[0].tolist() == [0, 5, 0]
+    targets = Targets(table, table[:2], table[:0], table[:0], table)
+    found = targets.select_windows(numpy.array([3, 2]))
+    assert found.start.tolist() == found.hidden_end.tolist() == [[1, 6, 1], [0, 7, 0], [1, 8, 0]]
+    assert found.end.tolist() == [[1, 6, 1]]
+    assert found.span.tolist() == found.hidden_start.tolist() == []
+    assert targets.select_windows(numpy.array([1, 9])).start.tolist() == []

@@ -14,7 +14,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Corpus, Example
 from spacy.util import fix_random_seed, registry
 
-from spacy_binder.text.augmenters import chunk_borders, make_chunk_docs, make_cut_windows
+from spacy_binder.text.augmenters import make_chunk_docs, make_cut_windows, passage_borders
 
 NLP = spacy.blank("en")
 
@@ -82,7 +82,7 @@ def test_chunks_have_every_token_and_every_span_they_can(doc: Doc, max_tokens: i
 def test_borders(doc: Doc, max_tokens: int) -> None:
     """The last sentence start in reach; without one, the last place outside spans; without one, the most tokens."""
     start = 0
-    for first, end in chunk_borders(doc, max_tokens):
+    for first, end in passage_borders(doc, max_tokens):
         assert first == start < end
         in_reach = range(first + 1, first + max_tokens + 1)
         sentences = [i for i in in_reach if i < len(doc) and doc[i].is_sent_start]
@@ -107,7 +107,7 @@ def test_borders(doc: Doc, max_tokens: int) -> None:
 def test_borders_of_ten_tokens(sentences: list[int], spans: Spans, expected: list[tuple[int, int]]) -> None:
     """Four tokens a chunk."""
     with_sentences = make_doc(10, spans, sentences)
-    assert chunk_borders(with_sentences, 4) == expected
+    assert passage_borders(with_sentences, 4) == expected
 
 
 def test_borders_that_fall_elsewhere_each_time() -> None:

@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from spacy_binder.text.windows import Windows, best_window, cut, make_windows
+from spacy_binder.text.windows import Windows, cut_words, has_most_context, make_windows
 from spacy_binder.text.wordpieces import special_wordpieces, tokenize
 
 VOCAB = spacy.blank("en").vocab
@@ -162,7 +162,7 @@ def test_batches_hold_the_ids_of_each_word(bert: Any, some: list[Doc], capacity:
     windows = make(some, bert, capacity=capacity, stride=1)
     pieces = [dict(expected_words(doc, bert, capacity=capacity)) for doc in some]
     seen: list[int] = []
-    for rows in windows.batches(budget):
+    for rows in windows.group_by_length(budget):
         batch = windows.batch(rows, pad_id=7)
         seen += rows.tolist()
         assert len(rows) == 1 or batch.input_ids.size <= budget
@@ -198,7 +198,7 @@ def word_borders(lengths: list[int]) -> numpy.ndarray:
 def test_cuts(given_: tuple[list[int], list[int], int, int]) -> None:
     """Windows are as full as can be, end at a sentence's end if one is in reach, and overlap if not."""
     lengths, sentence, capacity, stride = given_
-    windows = cut(word_borders(lengths), numpy.array(sentence, dtype="int64"), capacity=capacity, stride=stride)
+    windows = cut_words(word_borders(lengths), numpy.array(sentence, dtype="int64"), capacity=capacity, stride=stride)
     start = 0
     for i, (first, end) in enumerate(windows):
         assert first == start < end
@@ -225,7 +225,7 @@ def test_cuts(given_: tuple[list[int], list[int], int, int]) -> None:
 def test_every_window_brings_new_words(given_: tuple[list[int], list[int], int, int]) -> None:
     """No window lies inside the one before it: that would be a forward pass for nothing."""
     lengths, sentence, capacity, stride = given_
-    windows = cut(word_borders(lengths), numpy.array(sentence, dtype="int64"), capacity=capacity, stride=stride)
+    windows = cut_words(word_borders(lengths), numpy.array(sentence, dtype="int64"), capacity=capacity, stride=stride)
     assert all(a[0] < b[0] <= a[1] < b[1] for a, b in pairwise(windows))
 
 
@@ -241,7 +241,7 @@ def test_every_window_brings_new_words(given_: tuple[list[int], list[int], int, 
 )
 def test_cuts_of_ten_words(sentence: list[int], stride: int, expected: list[tuple[int, int]]) -> None:
     """Ten words of one wordpiece each, four to a window."""
-    assert cut(word_borders([1] * 10), numpy.array(sentence), capacity=4, stride=stride) == expected
+    assert cut_words(word_borders([1] * 10), numpy.array(sentence), capacity=4, stride=stride) == expected
 
 
 @quick
@@ -259,7 +259,7 @@ def test_one_best_window_a_span(bert: Any, doc: Doc, capacity: int, stride: int)
                 to_border = min(first - tokens[0], tokens[-1] - last)
                 context.setdefault((int(windows.doc[row]), first, last + 1), {})[row] = to_border
     triples = [(row, start, end) for (_, start, end), rows in context.items() for row in rows]
-    found = best_window(windows, *numpy.array(triples, dtype="int64").reshape(-1, 3).T)
+    found = has_most_context(windows, *numpy.array(triples, dtype="int64").reshape(-1, 3).T)
     judges = [triple for triple, best in zip(triples, found, strict=True) if best]
     # max() gives the first of equals.
     assert judges == [(max(sorted(rows), key=lambda r: rows[r]), span[1], span[2]) for span, rows in context.items()]
@@ -269,7 +269,7 @@ def test_docs_without_words(bert: Any) -> None:
     """Docs that are empty, or of whitespace alone, have no windows; others have theirs."""
     nothing = [Doc(VOCAB), Doc(VOCAB, words=["\n", " "]), Doc(VOCAB, words=["\u200b"])]
     assert len(make(nothing, bert)) == 0
-    assert list(make(nothing, bert).batches(100)) == []
+    assert list(make(nothing, bert).group_by_length(100)) == []
     windows = make([*nothing, Doc(VOCAB, words=["Riga"]), Doc(VOCAB)], bert)
     assert windows.doc.tolist() == [3]
     assert (windows.token_start.tolist(), windows.token_end.tolist()) == ([0], [1])

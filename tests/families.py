@@ -1,0 +1,120 @@
+"""Tiny encoders of every family that transformers has: random weights, and a tokenizer trained on the demo text."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from conftest import DEMO
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+
+# Names that configs have for the same sizes.
+SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+POSITIONS = {"max_position_embeddings": 160}
+BERT = ("[CLS]", "[SEP]")
+ROBERTA = ("<s>", "</s>")
+
+# Family → kind of tokenizer, special wordpieces around a text, class of the tokenizer, sizes and other settings.
+FAMILIES: dict[str, tuple[str, tuple[str, str], str, dict[str, Any]]] = {
+    "albert": ("unigram", BERT, "AlbertTokenizerFast", {**SIZES, **POSITIONS, "embedding_size": 16}),
+    "bert": ("wordpiece", BERT, "BertTokenizerFast", {**SIZES, **POSITIONS}),
+    "big_bird": ("unigram", BERT, "BigBirdTokenizerFast", {**SIZES, **POSITIONS}),
+    "camembert": ("unigram", ROBERTA, "CamembertTokenizerFast", {**SIZES, **POSITIONS}),
+    "convbert": ("wordpiece", BERT, "ConvBertTokenizerFast", {**SIZES, **POSITIONS, "embedding_size": 16}),
+    "deberta": (
+        "bytes",
+        BERT,
+        "DebertaTokenizerFast",
+        {**SIZES, **POSITIONS, "relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
+    ),
+    "deberta-v2": (
+        "unigram",
+        BERT,
+        "DebertaV2TokenizerFast",
+        {**SIZES, **POSITIONS, "relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_buckets": 16},
+    ),
+    "distilbert": (
+        "wordpiece",
+        BERT,
+        "DistilBertTokenizerFast",
+        {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64, **POSITIONS},
+    ),
+    "electra": ("wordpiece", BERT, "ElectraTokenizerFast", {**SIZES, **POSITIONS, "embedding_size": 16}),
+    "ernie": ("wordpiece", BERT, "BertTokenizerFast", {**SIZES, **POSITIONS}),
+    "layoutlm": ("wordpiece", BERT, "LayoutLMTokenizerFast", {**SIZES, **POSITIONS}),
+    "longformer": ("bytes", ROBERTA, "LongformerTokenizerFast", {**SIZES, **POSITIONS, "attention_window": [16, 16]}),
+    "mobilebert": (
+        "wordpiece",
+        BERT,
+        "MobileBertTokenizerFast",
+        {**SIZES, **POSITIONS, "embedding_size": 16, "intra_bottleneck_size": 16},
+    ),
+    "modernbert": ("bytes", BERT, "PreTrainedTokenizerFast", {**SIZES, **POSITIONS, "local_attention": 16}),
+    "mpnet": ("wordpiece", ROBERTA, "MPNetTokenizerFast", {**SIZES, **POSITIONS}),
+    "rembert": ("unigram", BERT, "RemBertTokenizerFast", {**SIZES, **POSITIONS, "input_embedding_size": 16}),
+    "roberta": ("bytes", ROBERTA, "RobertaTokenizerFast", {**SIZES, **POSITIONS}),
+    # Its own tokenizer needs the package rjieba.
+    "roformer": ("wordpiece", BERT, "BertTokenizerFast", {**SIZES, **POSITIONS, "embedding_size": 16}),
+    "squeezebert": ("wordpiece", BERT, "SqueezeBertTokenizerFast", {**SIZES, **POSITIONS, "embedding_size": 32}),
+    "xlm-roberta": ("unigram", ROBERTA, "XLMRobertaTokenizerFast", {**SIZES, **POSITIONS}),
+    "xlnet": (
+        "unigram",
+        ("<cls>", "<sep>"),
+        "XLNetTokenizerFast",
+        {"d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 64},
+    ),
+}
+
+
+@lru_cache
+def _trained(kind: str, special: tuple[str, str]) -> str:
+    """RETURNS (str): A tokenizer trained on the demo text, as JSON."""
+    texts = [path.read_text(encoding="utf8") for path in sorted((DEMO / "documents").glob("*.txt"))[:20]]
+    added = [*special, "<pad>", "<unk>", "<mask>"]
+    if kind == "wordpiece":
+        tokenizer = Tokenizer(models.WordPiece(unk_token="<unk>"))  # type: ignore[call-arg]
+        tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        trainer: Any = trainers.WordPieceTrainer(vocab_size=500, special_tokens=added, show_progress=False)
+    elif kind == "bytes":
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        trainer = trainers.BpeTrainer(
+            vocab_size=500, special_tokens=added, show_progress=False, initial_alphabet=alphabet
+        )
+    else:
+        tokenizer = Tokenizer(models.Unigram())
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+        trainer = trainers.UnigramTrainer(vocab_size=500, special_tokens=added, unk_token="<unk>", show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer.to_str()
+
+
+def make_encoder(family: str, folder: Path, *, special_at_end: bool = False) -> str:
+    """Save a tiny encoder.
+
+    family (str): One of `FAMILIES`.
+    folder (Path): Where it is saved to.
+    special_at_end (bool): Whether all special wordpieces stand after the text, as XLNet's own tokenizer has them.
+    RETURNS (str): The folder, for a config.
+    """
+    kind, special, tokenizer_class, settings = FAMILIES[family]
+    tokenizer = Tokenizer.from_str(_trained(kind, special))
+    cls, sep = special
+    template = f"$A {sep} {cls}" if special_at_end else f"{cls} $A {sep}"
+    ids = [(token, tokenizer.token_to_id(token)) for token in special]
+    tokenizer.post_processor = processors.TemplateProcessing(single=template, special_tokens=ids)
+    names = {"cls_token": cls, "sep_token": sep, "bos_token": cls, "eos_token": sep}
+    names |= {"pad_token": "<pad>", "unk_token": "<unk>", "mask_token": "<mask>"}
+    fast = getattr(transformers, tokenizer_class)(tokenizer_object=tokenizer, **names)
+    fast.save_pretrained(folder)
+    ids_of_names = {
+        name: tokenizer.token_to_id(names[f"{name[:3]}_token"]) for name in ("pad_token_id", "sep_token_id")
+    }
+    ids_of_names |= {"bos_token_id": ids[0][1], "eos_token_id": ids[1][1], "cls_token_id": ids[0][1]}
+    config = transformers.AutoConfig.for_model(family, vocab_size=len(fast), **settings, **ids_of_names)
+    torch.manual_seed(0)
+    transformers.AutoModel.from_config(config).save_pretrained(folder)
+    return str(folder)

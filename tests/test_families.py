@@ -1,0 +1,53 @@
+"""Every encoder family: initialize, train, predict, save, load, predict again."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+from conftest import binder_config, demo_examples, spans_of
+from families import FAMILIES, make_encoder
+from spacy.util import fix_random_seed
+
+
+@pytest.mark.parametrize("word_shapes", [True, False], ids=["shapes", "no shapes"])
+@pytest.mark.parametrize("shared", [False, True], ids=["separate", "shared"])
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.filterwarnings("ignore:.BW04")
+# DeBERTa and ModernBERT use what torch has deprecated.
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")
+def test_family(family: str, shared: bool, word_shapes: bool, tmp_path: Path) -> None:
+    config = binder_config(make_encoder(family, tmp_path / "encoder"))
+    config["model"]["text_encoder"]["word_shapes"] = word_shapes
+    if shared:
+        config["model"]["type_encoder"] = None
+    fix_random_seed(0)
+    nlp = spacy.blank("en")
+    pipe: Any = nlp.add_pipe("binder_ner", config=config)
+    examples = demo_examples(nlp, ["news-01"], max_sentences=3)
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 5e-3
+    losses = [nlp.update(examples, sgd=optimizer)["binder_ner"] for _ in range(6)]
+    assert losses[-1] < losses[0]
+    text_encoder = pipe.model.get_ref("text_encoder").shims[0].module
+    assert (text_encoder.word_shapes is not None) is word_shapes
+    if text_encoder.word_shapes is not None:
+        # Trained, so the encoder uses it.
+        assert text_encoder.word_shapes.weight.abs().max() > 0
+    # So that there are spans to compare: the best of all.
+    pipe.cfg["threshold"] = 0.0
+    text = examples[0].reference.text
+    expected = nlp(text)
+    assert len(expected.spans["sc"])
+    nlp.to_disk(tmp_path / "pipeline")
+    found = spacy.load(tmp_path / "pipeline")(text)
+    assert spans_of(found) == spans_of(expected)
+    assert found.spans["sc"].attrs["scores"] == pytest.approx(expected.spans["sc"].attrs["scores"], abs=1e-4)
+
+
+def test_xlnets_own_tokenizer_is_refused(tmp_path: Path) -> None:
+    """It puts [CLS] after the text. A tokenizer that puts it before works, as the test above shows."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("binder_ner", config=binder_config(make_encoder("xlnet", tmp_path, special_at_end=True)))
+    with pytest.raises(ValueError, match=r"\[B011\]"):
+        nlp.initialize(lambda: demo_examples(nlp, ["news-01"], max_sentences=1))
