@@ -77,9 +77,9 @@ def check_settings(
         raise ValueError(Errors.B006.format(name=name, value=threshold))
     for label, value in thresholds.items():
         if not 0 <= value <= 1:
-            raise ValueError(Errors.B025.format(name=name, label=label, value=value))
+            raise ValueError(Errors.B023.format(name=name, label=label, value=value))
     if not 0 <= repeat_weight <= 1:
-        raise ValueError(Errors.B029.format(name=name, value=repeat_weight))
+        raise ValueError(Errors.B027.format(name=name, value=repeat_weight))
     check_name("window_merge", window_merge, WINDOW_MERGES)
     for weight in loss_weights:
         check_name("loss weight", weight, DEFAULT_LOSS_WEIGHTS)

@@ -1,7 +1,4 @@
-"""Messages of spacy-binder's own errors (B0…) and warnings (BW…).
-
-Where spaCy has a code for the mistake (E109, E143, E149, E187, …) that one is used.
-"""
+"""Messages of errors (B…) and warnings (BW…). Where spaCy has a code for a mistake, such as E109, that one is used."""
 
 
 class Errors:
@@ -34,7 +31,7 @@ class Errors:
     B007 = "[B007] `{setting}` has to be at least {least}, but is {value}."
     B008 = (
         "[B008] A window of {window} wordpieces with {special} special ones holds {capacity}; an overlap `stride` of "
-        "{stride} leaves no progress from one window to the next. Use a stride from 0 to {most}."
+        "{stride} is so long that the next window would not start later. Use a stride from 0 to {most}."
     )
     B009 = (
         "[B009] The window of {window} wordpieces is longer than the {most} that encoder '{encoder}' has "
@@ -45,8 +42,8 @@ class Errors:
         "know. It knows: {labels}. Add it with `add_label`, or to the labels given to `initialize`."
     )
     B011 = (
-        "[B011] The tokenizer of '{encoder}' puts no special token before the text. BINDER needs one: its "
-        "vector ([CLS]) gives the thresholds."
+        "[B011] The tokenizer of '{encoder}' puts no special token before the text. BINDER needs one, like [CLS]: "
+        "its vector gives the thresholds. Use another encoder, or a tokenizer that puts one first."
     )
     B012 = (
         "[B012] `type_encoder = null` shares the text encoder, but '{text_encoder}' has no encoder of its own to "
@@ -85,106 +82,107 @@ class Errors:
         '[B022] OpenVINO can\'t compile an encoder of the class {encoder}. Set `inference_engine = "torch"` in the '
         "block of the text encoder. The cause: {cause}"
     )
-    B030 = (
-        "[B030] {path}, {place}: {text!r} {problem}, and `strict` is set. Without it such annotations are left out or "
-        "mended, counted, and reported at the end."
+    B023 = (
+        "[B023] The threshold of label '{label}' in `thresholds` of component '{name}' has to be between 0 and 1, but "
+        "is {value}."
     )
-    B031 = "[B031] {path} holds no file that ends in {suffixes}."
-    B032 = "[B032] There is no file or folder {path}."
-    B040 = (
-        "[B040] {path} has no {missing} beside it. A document of brat is a text in a file .txt and its annotations in "
-        "a file .ann of the same name; the latter may be empty."
+    B024 = (
+        "[B024] Component '{name}' can't be calibrated: {n_right} of its {n} candidates that score above {floor} are "
+        "gold spans. There have to be right and wrong ones. Give documents it wasn't trained on, more of them, or "
+        "a lower `--floor`; documents without the span group '{key}' are left out."
     )
-    B041 = (
-        "[B041] The label {label!r} of the span {text!r} can't be written in brat's format, where a label is one word. "
+    B025 = (
+        "[B025] The scores of component '{name}' do not tell right spans from wrong ones: the fitted slope is "
+        "{scale:.3f}. Train the component further before you calibrate it."
+    )
+    B026 = (
+        "[B026] {path} has no document with the span group '{key}', from which component '{name}' reads gold "
+        "spans. Give documents without spans an empty group."
+    )
+    B027 = (
+        "[B027] `repeat_weight` of component '{name}' has to be between 0 and 1, but is {value}. At 0 spans get "
+        "no support from their repeats."
+    )
+    B028 = (
+        "[B028] {path}, {place}: {text!r} {problem}, and `strict` is set. Without it such annotations are left out or "
+        "repaired, counted, and reported at the end."
+    )
+    B029 = "[B029] {path} contains no file that ends in {suffixes}."
+    B030 = "[B030] There is no file or folder {path}."
+    B031 = (
+        "[B031] There is no {missing} beside {path}. A brat document is a .txt file and a .ann file of the same name. "
+        "The .ann file may be empty."
+    )
+    B032 = (
+        "[B032] The label {label!r} of the span {text!r} can't be written in brat's format, where a label is one word. "
         "Rename it first."
     )
-    B042 = "[B042] {path} has no file {missing} of the same name beside it. A document of ACE is a pair of them."
-    B043 = "[B043] {n} of the documents that {documents} lists are not under {path}, the first being: {first}."
-    B044 = "[B044] The document {name} is in {first} and in {second}. Name one of the folders, or remove one."
-    B045 = (
-        "[B045] The format 'huggingface' needs the package `datasets`, which isn't installed. Install it by "
+    B033 = "[B033] {path} has no file {missing} of the same name beside it. Each ACE document is a pair of files."
+    B034 = "[B034] {n} of the documents that {documents} lists are not under {path}, the first being: {first}."
+    B035 = "[B035] The document {name} is in {first} and in {second}. Name one of the folders, or remove one."
+    B036 = (
+        "[B036] The format 'huggingface' needs the package `datasets`, which isn't installed. Install it by "
         '`pip install "spacy-binder[datasets]"`.'
     )
-    B046 = (
-        "[B046] {path} is no folder that `save_to_disk` of Hugging Face `datasets` has written: it has neither "
-        "state.json nor dataset_dict.json."
+    B037 = (
+        "[B037] {path} was not written by `save_to_disk` of Hugging Face `datasets`: it has neither state.json nor "
+        "dataset_dict.json."
     )
-    B047 = "[B047] The dataset {path} has the columns {columns}. Expected {wanted}; options name other columns."
-    B048 = (
-        "[B048] {path} holds several datasets: {splits}. Name one by the option `split`, which is {split!r}, or give "
-        "its own folder."
+    B038 = "[B038] The dataset {path} has the columns {columns}. Expected {wanted}; options name other columns."
+    B039 = (
+        "[B039] {path} contains several datasets: {splits}. Name one by the option `split`, which is {split!r}, or "
+        "give its own folder."
     )
-    B049 = (
-        "[B049] `attention_dropout` can't be set for the encoder '{encoder}': its config has no {known}. Leave it "
+    B040 = (
+        "[B040] `attention_dropout` can't be set for the encoder '{encoder}': its config has no {known}. Leave it "
         "null, or set what it has in `transformer_config`."
     )
-
-    B050 = (
-        "[B050] The weights of an encoder are saved as '{storage}', which this version of spacy-binder can't read. It "
+    B041 = (
+        "[B041] The weights of an encoder are saved as '{storage}', which this version of spacy-binder can't read. It "
         "reads {known}. Pipelines in int8 by earlier versions have to be made anew: run `spacy binder optimize` on the "
         "pipeline that this one was optimized from."
     )
-    B051 = "[B051] The engine '{engine}' can't run a text encoder in {precision}. It can in {known}."
-    B052 = (
-        "[B052] The text encoder is set to run in int8, but the pipeline has no int8 copy of it. Make one by "
+    B042 = "[B042] The engine '{engine}' can't run a text encoder in {precision}. It can in {known}."
+    B043 = (
+        "[B043] The text encoder is set to run in int8, but the pipeline has no int8 copy of it. Make one by "
         '`spacy binder optimize`, or set `inference_precision = "float32"` in the block of the text encoder.'
-    )
-
-    B025 = (
-        "[B025] The threshold of label '{label}' in `thresholds` of component '{name}' has to be between 0 and 1, but "
-        "is {value}."
-    )
-    B026 = (
-        "[B026] Nothing to calibrate component '{name}' on: of its {n} candidates that score above {floor}, {n_right} "
-        "are gold spans. There have to be right and wrong ones. Give documents it wasn't trained on, more of them, or "
-        "a lower `--floor`; documents without the span group '{key}' are left out."
-    )
-    B027 = (
-        "[B027] The scores of component '{name}' say nothing about which spans are right: the fitted slope is "
-        "{scale:.3f}. Train it further before it is calibrated."
-    )
-    B028 = (
-        "[B028] {path} has no document with the span group '{key}', which gold spans of component '{name}' are read "
-        "from. Give documents without any span an empty group."
-    )
-    B029 = (
-        "[B029] `repeat_weight` of component '{name}' has to be from 0 to 1, but is {value}. At 0 each span "
-        "stands for itself."
     )
 
 
 class Warnings:
     BW01 = (
-        "[BW01] {n} of {total} gold spans can't be learned as spans by component '{name}': {reasons}. "
-        "Further ones are not reported; `{name}.gold_counts` counts them."
+        "[BW01] Component '{name}' can't learn {n} of {total} gold spans: {reasons}. "
+        "This is said once; `{name}.gold_counts` counts all of them."
     )
     BW02 = (
         "[BW02] No score weight names the spans key '{key}' of component '{name}'. `spacy train` would then call every "
         "checkpoint the best: give spans_{key}_f a weight in [training.score_weights]."
     )
     BW03 = (
-        "[BW03] {n} token(s) have more wordpieces than the {capacity} that a window holds, the first being "
-        "{text!r}. Their first {capacity} wordpieces stand for them."
+        "[BW03] {n} token(s) have more wordpieces than the {capacity} that fit into a window, such as {text!r}. "
+        "They are cut off after {capacity} wordpieces."
     )
     BW04 = (
-        "[BW04] {n} spans beat the threshold of {threshold}, or come near it, but were dropped: component '{name}' "
-        "keeps the best {cap} a word. The threshold is too low to be useful, or the component has learned nothing yet."
+        "[BW04] {n} spans above or near the threshold of {threshold} were dropped: component '{name}' keeps the "
+        "best {cap} per word. The threshold is too low to be useful, or the component has learned nothing yet."
     )
     BW05 = (
         "[BW05] {n} predicted span(s) match no tokens of the reference and are counted as false positives: the "
         "pipeline's tokens and the reference's differ."
     )
     BW06 = (
-        "[BW06] {n} gold span(s) cross the border of a chunk of {size} tokens and were left out. Raise "
+        "[BW06] {n} gold span(s) cross the border of a passage of {size} tokens and were left out. Raise "
         "`max_tokens`, or give the training documents sentence starts."
     )
-    BW10 = (
-        "[BW10] {n} annotation(s) under {path} could not be taken over as they are: {counts}. The first ones: {first}. "
-        "Set `strict` to make the first one an error."
-    )
-    BW08 = (
-        "[BW08] Component '{name}' was calibrated, and is now trained further: its scores and thresholds no longer "
+    BW07 = (
+        "[BW07] Component '{name}' was calibrated, and is now trained further: its scores and thresholds no longer "
         "fit. Calibrate it again after training, or set `cfg['calibration'] = None` to do without."
     )
-    BW09 = "[BW09] `thresholds` of component '{name}' names labels that it doesn't have: {unknown}. It has: {labels}."
+    BW08 = (
+        "[BW08] `thresholds` of component '{name}' has labels that the component doesn't know: {unknown}. "
+        "It knows: {labels}."
+    )
+    BW09 = (
+        "[BW09] {n} annotation(s) under {path} do not fit: {counts}. Examples: {first}. Set `strict` to stop at the "
+        "first one."
+    )

@@ -239,7 +239,7 @@ class BinderNER(TrainablePipe):
         self._require_labels()
         unknown = ", ".join(label for label in self.cfg["thresholds"] if label not in self.cfg["labels"])
         if unknown:
-            message = Warnings.BW09.format(unknown=unknown, name=self.name, labels=", ".join(self.labels))
+            message = Warnings.BW08.format(unknown=unknown, name=self.name, labels=", ".join(self.labels))
             warnings.warn(message, stacklevel=2)
         self.model.initialize(X=self._input(sample, Search()))
 
@@ -363,7 +363,7 @@ class BinderNER(TrainablePipe):
             return losses
         self._require_initialized()
         if self.cfg["calibration"] is not None:
-            self._warn_once("BW08", Warnings.BW08.format(name=self.name))
+            self._warn_once("BW07", Warnings.BW07.format(name=self.name))
         set_dropout_rate(self.model, drop)
         gold = [self._aligned_gold(example) for example in examples]
         output: BinderOutput[ScoredWindows]

@@ -134,7 +134,7 @@ def test_threshold_outside_0_to_1(tiny_encoder: str, threshold: float) -> None:
 
 @pytest.mark.parametrize("weight", [-0.1, 1.1])
 def test_weight_of_repeats_outside_0_to_1(tiny_encoder: str, weight: float) -> None:
-    with pytest.raises(ValueError, match=r"B029.*`repeat_weight` of component 'binder_ner'"):
+    with pytest.raises(ValueError, match=r"B027.*`repeat_weight` of component 'binder_ner'"):
         make_pipe(tiny_encoder, repeat_weight=weight)
 
 

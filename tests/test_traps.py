@@ -142,7 +142,7 @@ def test_threshold_of_0_keeps_the_best_spans_of_a_limited_number(nlp: Language, 
     pipe.cfg["threshold"] = 0.0
     pipe._warned.clear()
     try:
-        with pytest.warns(UserWarning, match=rf"BW04.*keeps the best {MAX_SPANS_PER_WORD} a word"):
+        with pytest.warns(UserWarning, match=rf"BW04.*keeps the best {MAX_SPANS_PER_WORD} per word"):
             capped = spans_of(pipe(doc))
     finally:
         pipe.cfg["threshold"] = 0.5

@@ -152,11 +152,11 @@ def calibrate(nlp: Language, name: str, examples: Iterable[Example], floor: floa
     right = scored_spans(docs).right
     n, n_right = len(right), int(right.sum())
     if not 0 < n_right < n:
-        raise ValueError(Errors.B026.format(name=name, n=n, n_right=n_right, floor=floor, key=pipe.key))
+        raise ValueError(Errors.B024.format(name=name, n=n, n_right=n_right, floor=floor, key=pipe.key))
     margins = numpy.array([margin for doc in docs for margin in doc.margins], dtype="float32")
     calibration = fit_calibration(margins, right)
     if calibration["scale"] <= 0:
-        raise ValueError(Errors.B027.format(name=name, scale=calibration["scale"]))
+        raise ValueError(Errors.B025.format(name=name, scale=calibration["scale"]))
     old, own = pipe.cfg["calibration"], pipe.cfg["thresholds"]
     pipe.cfg["threshold"] = _convert(pipe.cfg["threshold"], old, calibration)
     pipe.cfg["thresholds"] = {label: _convert(value, old, calibration) for label, value in own.items()}

@@ -127,7 +127,7 @@ def evaluate_file(nlp: Language, name: str, path: Path, floor: float = FLOOR) ->
     """
     docs = list(evaluate(nlp, name, Corpus(path)(nlp), floor))
     if not docs:
-        raise ValueError(Errors.B028.format(path=path, key=get_component(nlp, name).key, name=name))
+        raise ValueError(Errors.B026.format(path=path, key=get_component(nlp, name).key, name=name))
     return docs
 
 

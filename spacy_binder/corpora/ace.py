@@ -62,12 +62,12 @@ def read_ace(
     names = list(files)
     if documents is not None:
         if not Path(documents).is_file():
-            raise ValueError(Errors.B032.format(path=documents))
+            raise ValueError(Errors.B030.format(path=documents))
         listed = Path(documents).read_text(encoding="utf-8").split()
         missing = [name for name in listed if _key(name) not in files]
         if missing:
             first = ", ".join(missing[:3])
-            raise ValueError(Errors.B043.format(n=len(missing), documents=documents, path=path, first=first))
+            raise ValueError(Errors.B034.format(n=len(missing), documents=documents, path=path, first=first))
         names = [_key(name) for name in listed]
     sentencizer = next((pipe for _, pipe in nlp.pipeline if isinstance(pipe, Sentencizer)), None) or Sentencizer()
     for name in names:
@@ -105,16 +105,16 @@ def _find_files(path: Path) -> dict[str, tuple[Path, Path]]:
         if match and file.parent.name.lower() not in FIRST_PASSES:
             found.setdefault((_key(file.name), file.parent), {})[match[2].lower() == SOURCE] = file
     if not found:
-        raise ValueError(Errors.B031.format(path=path, suffixes=f"{SOURCE} outside {' and '.join(FIRST_PASSES)}"))
+        raise ValueError(Errors.B029.format(path=path, suffixes=f"{SOURCE} outside {' and '.join(FIRST_PASSES)}"))
     files: dict[str, tuple[Path, Path]] = {}
     for (name, parent), pair in sorted(found.items(), key=lambda item: (_rank(item[0][1]), item[0][1], item[0][0])):
         known = files.get(name)
         if known is not None:
             if _rank(known[0].parent) == _rank(parent):
-                raise ValueError(Errors.B044.format(name=name, first=known[0].parent, second=parent))
+                raise ValueError(Errors.B035.format(name=name, first=known[0].parent, second=parent))
         elif len(pair) < 2:
             [(is_source, file)] = pair.items()
-            raise ValueError(Errors.B042.format(path=file, missing=".apf.xml" if is_source else SOURCE))
+            raise ValueError(Errors.B033.format(path=file, missing=".apf.xml" if is_source else SOURCE))
         else:
             files[name] = (pair[True], pair[False])
     return dict(sorted(files.items(), key=lambda item: item[1][0]))

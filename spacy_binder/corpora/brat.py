@@ -42,7 +42,7 @@ def read_brat(
         annotations_path = text_path.with_suffix(ANNOTATIONS)
         for file, other in ((text_path, annotations_path), (annotations_path, text_path)):
             if file not in files:
-                raise ValueError(Errors.B040.format(path=other, missing=file.name))
+                raise ValueError(Errors.B031.format(path=other, missing=file.name))
         text = whole_text(text_path)
         doc = nlp.make_doc(text)
         annotations = list(_read_annotations(annotations_path, text, problems))
@@ -63,7 +63,7 @@ def write_brat(doc: Doc, path: Path, *, spans_key: str = "sc") -> None:
     lines = []
     for number, span in enumerate(doc.spans.get(spans_key, ()), start=1):
         if not span.label_ or len(span.label_.split()) != 1 or span.label_ != span.label_.strip():
-            raise ValueError(Errors.B041.format(label=span.label_, text=span.text))
+            raise ValueError(Errors.B032.format(label=span.label_, text=span.text))
         parts = ";".join(f"{start} {end}" for start, end in _parts(span))
         lines.append(f"T{number}\t{span.label_} {parts}\t{LINE_BREAK.sub(' ', span.text)}\n")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -34,13 +34,13 @@ def source_files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise ValueError(Errors.B032.format(path=path))
+        raise ValueError(Errors.B030.format(path=path))
     files = []
     for folder, folders, names in os.walk(path):
         folders[:] = [name for name in folders if not name.startswith(".")]
         files += [Path(folder, name) for name in names if name.endswith(suffixes) and not name.startswith(".")]
     if not files:
-        raise ValueError(Errors.B031.format(path=path, suffixes=" or ".join(suffixes)))
+        raise ValueError(Errors.B029.format(path=path, suffixes=" or ".join(suffixes)))
     return sorted(files)
 
 

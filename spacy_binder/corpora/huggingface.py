@@ -81,21 +81,21 @@ def read_huggingface(
     else:
         wanted = f"{token_column!r} with {tag_column!r}, or {token_column!r} or 'text' with "
         wanted += repr(span_column) if span_column else " or ".join(map(repr, SPAN_COLUMNS))
-        raise ValueError(Errors.B047.format(path=path, columns=", ".join(features) or "none", wanted=wanted))
+        raise ValueError(Errors.B038.format(path=path, columns=", ".join(features) or "none", wanted=wanted))
 
 
 def _load(path: Path, split: str) -> Any:
     if not path.exists():
-        raise ValueError(Errors.B032.format(path=path))
+        raise ValueError(Errors.B030.format(path=path))
     if (path / "dataset_dict.json").is_file():
         splits = sorted(file.parent.name for file in path.glob("*/state.json"))
         if split not in splits:
-            raise ValueError(Errors.B048.format(path=path, splits=", ".join(splits), split=split))
+            raise ValueError(Errors.B039.format(path=path, splits=", ".join(splits), split=split))
         path = path / split
     if not (path / "state.json").is_file():
-        raise ValueError(Errors.B046.format(path=path))
+        raise ValueError(Errors.B037.format(path=path))
     if find_spec("datasets") is None:
-        raise ImportError(Errors.B045)
+        raise ImportError(Errors.B036)
     # An optional extra, and slow to import.
     from datasets import load_from_disk  # type: ignore[import-not-found]
 

@@ -79,7 +79,7 @@ class Problems:
         text = text if len(text) <= 60 else f"{text[:57]}..."
         problem = Problem(kind, path, line, text)
         if self.strict and not intended:
-            raise ValueError(Errors.B030.format(path=path, place=problem.place, text=text, problem=KINDS[kind]))
+            raise ValueError(Errors.B028.format(path=path, place=problem.place, text=text, problem=KINDS[kind]))
         self.counts[kind] += 1
         if len(self.first[kind]) < self.keep:
             self.first[kind].append(problem)
@@ -100,7 +100,7 @@ class Problems:
             counts = ", ".join(f"{kind} {n}" for kind, n in self.counts.most_common())
             first = "; ".join(f"{kind}: {examples}" for kind, _, _, examples in self.rows())
             n = self.counts.total()
-            warnings.warn(Warnings.BW10.format(n=n, path=path, counts=counts, first=first), stacklevel=2)
+            warnings.warn(Warnings.BW09.format(n=n, path=path, counts=counts, first=first), stacklevel=2)
 
 
 def wrong_format(path: Path, line: int, problem: str, expected: str) -> ValueError:

@@ -88,7 +88,7 @@ class EncoderShim(ModuleShim):
             message = Errors.B005.format(encoder=name, places=", ".join(places), cause=str(error).split("\n")[0])
             raise ValueError(message) from error
         if attention_dropout is not None and not rates:
-            raise ValueError(Errors.B049.format(encoder=name, known=" or ".join(ATTENTION_DROPOUTS)))
+            raise ValueError(Errors.B040.format(encoder=name, known=" or ".join(ATTENTION_DROPOUTS)))
         self.tokenizer = tokenizer
         self.set_module(Encoder(transformer, word_shapes=word_shapes))
 
@@ -191,7 +191,7 @@ class EncoderShim(ModuleShim):
             return self
         storage = msg.get("storage", "float32")
         if storage not in STORAGES:
-            raise ValueError(Errors.B050.format(storage=storage, known=" or ".join(STORAGES)))
+            raise ValueError(Errors.B041.format(storage=storage, known=" or ".join(STORAGES)))
         from transformers import AutoConfig, AutoModel, AutoTokenizer
 
         with TemporaryDirectory() as folder:

@@ -45,7 +45,7 @@ def check_engine(engine: str, precision: str, device: str = "cpu") -> None:
     RAISES (ImportError): If the engine is not installed.
     """
     if precision not in ENGINES[engine]:
-        raise ValueError(Errors.B051.format(engine=engine, precision=precision, known=" or ".join(ENGINES[engine])))
+        raise ValueError(Errors.B042.format(engine=engine, precision=precision, known=" or ".join(ENGINES[engine])))
     if engine == "openvino":
         if device != "cpu":
             raise ValueError(Errors.B020.format(device=device))
@@ -166,7 +166,7 @@ def quantize(shim: EncoderShim, batches: Iterable[WindowBatch]) -> None:
 def _read(quantized: bytes) -> Any:
     """RETURNS (openvino.Model): The int8 network that `quantize` made."""
     if not quantized:
-        raise ValueError(Errors.B052)
+        raise ValueError(Errors.B043)
     import openvino
 
     network, weights = srsly.msgpack_loads(quantized)  # type: ignore[misc]

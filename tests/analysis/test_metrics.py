@@ -298,7 +298,7 @@ def test_docs_without_the_group_are_left_out(nlp: Language) -> None:
 
 def test_a_file_without_the_group_is_refused(nlp: Language, tmp_path: Path) -> None:
     DocBin(docs=[nlp.make_doc("No spans.")]).to_disk(tmp_path / "dev.spacy")
-    with pytest.raises(ValueError, match=r"B028.*dev\.spacy has no document with the span group 'sc'"):
+    with pytest.raises(ValueError, match=r"B026.*dev\.spacy has no document with the span group 'sc'"):
         evaluate_file(nlp, "binder_ner", tmp_path / "dev.spacy")
 
 

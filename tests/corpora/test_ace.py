@@ -131,7 +131,7 @@ def test_ace_folders(tmp_path: Path) -> None:
     assert read(english / "bc") == read(english / "bc" / "timex2norm") == [9]
     assert read(english / "bc" / "adj") == read(english / "bc" / "adj" / f"{name}.sgm") == [2]
     assert read(english / "bc" / "adj" / f"{name}.apf.xml") == [2]
-    with pytest.raises(ValueError, match=r"B031\] .*fp1 holds no file that ends in .sgm outside fp1 and fp2"):
+    with pytest.raises(ValueError, match=r"B029\] .*fp1 contains no file that ends in .sgm outside fp1 and fp2"):
         read(english / "bc" / "fp1")
 
 
@@ -163,7 +163,7 @@ def test_ace_documents(tmp_path: Path) -> None:
     assert [doc[0].text for doc in docs] == ["ines@example.org", "LIND"]
     documents.write_text("nw/adj/AFP_1\nCNN_CF_20030303.1900.00\nAFP_2\n", encoding="utf8")
     with pytest.raises(
-        ValueError, match=r"B043\] 2 of the documents that .*test.txt lists .* being: nw/adj/AFP_1, AFP_2"
+        ValueError, match=r"B034\] 2 of the documents that .*test.txt lists .* being: nw/adj/AFP_1, AFP_2"
     ):
         list(read_ace(tmp_path, NLP, problems=Problems(), documents=documents))
 
@@ -171,7 +171,7 @@ def test_ace_documents(tmp_path: Path) -> None:
 def test_ace_without_list_of_documents(tmp_path: Path) -> None:
     """The message names the missing list."""
     write_ace2004(tmp_path)
-    with pytest.raises(ValueError, match=r"B032\] There is no file or folder .*dev.txt"):
+    with pytest.raises(ValueError, match=r"B030\] There is no file or folder .*dev.txt"):
         list(read_ace(tmp_path, NLP, problems=Problems(), documents=tmp_path / "dev.txt"))
 
 
@@ -214,7 +214,7 @@ def test_ace_problems(tmp_path: Path) -> None:
     [problem] = problems.first["misaligned"]
     assert (problem.path, problem.text) == (path, "iga")
     assert xml.splitlines()[problem.line - 1].endswith(">iga</charseq>")
-    with pytest.raises(ValueError, match=r"B030\]"):
+    with pytest.raises(ValueError, match=r"B028\]"):
         list(read_ace(tmp_path, NLP, problems=Problems(strict=True)))
 
 
@@ -259,13 +259,13 @@ def test_ace_missing_files(tmp_path: Path) -> None:
     """A missing file of a pair, and the same document twice, are errors."""
     write(tmp_path / "a", 2004, "x", ace_files.BROADCAST_2004, [])
     write(tmp_path / "b", 2004, "x", ace_files.BROADCAST_2004, [])
-    with pytest.raises(ValueError, match=r"B044\] The document X is in .*a and in .*b"):
+    with pytest.raises(ValueError, match=r"B035\] The document X is in .*a and in .*b"):
         list(read_ace(tmp_path, NLP, problems=Problems()))
     (tmp_path / "a" / "x.sgm").unlink()
-    with pytest.raises(ValueError, match=r"B042\] .*x.apf.xml has no file .sgm"):
+    with pytest.raises(ValueError, match=r"B033\] .*x.apf.xml has no file .sgm"):
         list(read_ace(tmp_path / "a", NLP, problems=Problems()))
     (tmp_path / "b" / "x.apf.xml").unlink()
-    with pytest.raises(ValueError, match=r"B042\] .*x.sgm has no file .apf.xml"):
+    with pytest.raises(ValueError, match=r"B033\] .*x.sgm has no file .apf.xml"):
         list(read_ace(tmp_path / "b", NLP, problems=Problems()))
 
 

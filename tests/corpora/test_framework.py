@@ -34,7 +34,7 @@ def test_problems_are_counted_and_the_first_kept() -> None:
     assert [len(problem.text) for problem in problems.first["empty"]] == [60]
     first = "'a' (x.txt, line 1); 'aa' (x.txt, line 2)"
     assert problems.rows()[0] == ("misaligned", "4", "begins or ends inside a token, and is left out", first)
-    with pytest.warns(UserWarning, match=r"BW10\] 5 annotation\(s\) under x.txt .*misaligned 4, empty 1\. .*line 2"):
+    with pytest.warns(UserWarning, match=r"BW09\] 5 annotation\(s\) under x.txt .*misaligned 4, empty 1\. .*line 2"):
         problems.warn(PATH)
 
 
@@ -46,7 +46,7 @@ def test_no_problem_no_warning() -> None:
 def test_strict_makes_the_first_problem_an_error(kind: str) -> None:
     problems = Problems(strict=True)
     problems.add(kind, PATH, 3, "Riga", intended=True)
-    with pytest.raises(ValueError, match=r"B030\] x.txt, line 3: 'Riga' .*strict"):
+    with pytest.raises(ValueError, match=r"B028\] x.txt, line 3: 'Riga' .*strict"):
         problems.add(kind, PATH, 3, "Riga")
     assert problems.counts == {kind: 1}
 
@@ -108,9 +108,9 @@ def test_source_files(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     assert [file.name for file in source_files(tmp_path, (".tsv",))] == ["a.tsv", "b.tsv", "d.tsv"]
     assert source_files(tmp_path / "c.txt", (".tsv",)) == [tmp_path / "c.txt"]
-    with pytest.raises(ValueError, match=r"B031\] .* holds no file that ends in .xml or .sgm"):
+    with pytest.raises(ValueError, match=r"B029\] .* contains no file that ends in .xml or .sgm"):
         source_files(tmp_path, (".xml", ".sgm"))
-    with pytest.raises(ValueError, match=r"B032\] There is no file or folder .*nowhere"):
+    with pytest.raises(ValueError, match=r"B030\] There is no file or folder .*nowhere"):
         source_files(tmp_path / "nowhere", (".tsv",))
 
 
@@ -192,9 +192,9 @@ def test_options_have_types_and_docs(name: str) -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_says_where_there_is_nothing(name: str, tmp_path: Path) -> None:
     # A dataset of Hugging Face is a folder, not a file with a suffix.
-    with pytest.raises(ValueError, match=r"B046\]" if name == "huggingface" else r"B031\]"):
+    with pytest.raises(ValueError, match=r"B037\]" if name == "huggingface" else r"B029\]"):
         list(FORMATS[name](tmp_path, NLP, spans_key="sc", problems=Problems()))
-    with pytest.raises(ValueError, match=r"B032\]"):
+    with pytest.raises(ValueError, match=r"B030\]"):
         list(FORMATS[name](tmp_path / "x", NLP, spans_key="sc", problems=Problems()))
 
 
@@ -216,7 +216,7 @@ def test_registered_reader_yields_examples(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("In [GPE Riga] it rained.\nIt did.\n[X no]thing", encoding="utf8")
     config = Config().from_str(CORPUS.format(path=json.dumps(str(tmp_path))))
     corpus = registry.resolve(config)["corpora"]["train"]
-    with pytest.warns(UserWarning, match=r"BW10\] 1 annotation\(s\) .*misaligned: 'no' \(a.txt, line 3\)"):
+    with pytest.warns(UserWarning, match=r"BW09\] 1 annotation\(s\) .*misaligned: 'no' \(a.txt, line 3\)"):
         examples = list(corpus(NLP))
     assert [len(example.reference) for example in examples] == [4, 4, 1]
     assert [spans_of(example.reference) for example in examples] == [[(1, 2, "GPE")], [], []]
@@ -226,7 +226,7 @@ def test_registered_reader_yields_examples(tmp_path: Path) -> None:
 def test_registered_reader_is_strict_if_asked(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("[X no]thing", encoding="utf8")
     corpus = registry.readers.get("spacy_binder.inline.v1")(tmp_path, strict=True)
-    with pytest.raises(ValueError, match=r"B030\] .*a.txt, line 1: 'no' begins or ends inside a token"):
+    with pytest.raises(ValueError, match=r"B028\] .*a.txt, line 1: 'no' begins or ends inside a token"):
         list(corpus(NLP))
 
 

@@ -115,7 +115,7 @@ def test_splits(datasets: Any, tmp_path: Path) -> None:
     [doc] = read_huggingface(tmp_path, NLP, split="test", problems=Problems())
     assert spans_of(doc) == [(0, 1, "GPE")]
     assert len(list(read_huggingface(tmp_path / "train", NLP, problems=Problems()))) == 1
-    with pytest.raises(ValueError, match=r"B048\] .* several datasets: test, train\. .* is ''"):
+    with pytest.raises(ValueError, match=r"B039\] .* several datasets: test, train\. .* is ''"):
         list(read_huggingface(tmp_path, NLP, problems=Problems()))
 
 
@@ -136,9 +136,9 @@ def test_command_and_registered_reader(datasets: Any, save: Any, tmp_path: Path)
         (
             {"words": ["a"]},
             {},
-            r"B047\] .* columns words\. Expected 'tokens' with 'ner_tags', or .*'spans' or 'entities'",
+            r"B038\] .* columns words\. Expected 'tokens' with 'ner_tags', or .*'spans' or 'entities'",
         ),
-        ({"tokens": ["a"], "ner_tags": ["O"]}, {"span_column": "x"}, r"B047\] .* with 'x'"),
+        ({"tokens": ["a"], "ner_tags": ["O"]}, {"span_column": "x"}, r"B038\] .* with 'x'"),
         ({"tokens": ["a"], "ner_tags": [1]}, {}, r"B013\] .*, line 1: the tag 1\. Expected .* a ClassLabel names"),
         ({"tokens": ["a"], "ner_tags": ["B"]}, {}, r"B013\] .*: the tag 'B'\. .* the option `label`"),
         ({"tokens": ["a"], "ner_tags": ["O", "O"]}, {}, r"B013\] .*: 1 tokens and 2 tags\. Expected one tag per token"),
@@ -155,9 +155,9 @@ def test_other_columns(datasets: Any, tmp_path: Path, row: dict, options: dict, 
 
 
 def test_no_dataset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"B046\] .*state\.json"):
+    with pytest.raises(ValueError, match=r"B037\] .*state\.json"):
         list(read_huggingface(tmp_path, NLP, problems=Problems()))
     (tmp_path / "state.json").touch()
     monkeypatch.setattr(huggingface, "find_spec", lambda _: None)
-    with pytest.raises(ImportError, match=r'B045\] .*pip install "spacy-binder\[datasets\]"'):
+    with pytest.raises(ImportError, match=r'B036\] .*pip install "spacy-binder\[datasets\]"'):
         list(read_huggingface(tmp_path, NLP, problems=Problems()))

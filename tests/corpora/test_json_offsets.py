@@ -70,7 +70,7 @@ def test_jsonl_counts_what_it_leaves_out(tmp_path: Path) -> None:
     [doc] = read_jsonl(path, NLP, problems=problems)
     assert spans_of(doc) == []
     assert problems.counts == {"not accepted": 2, "misaligned": 1}
-    with pytest.raises(ValueError, match=r"B030\] .*x.json, line 3: 'Ri' begins"):
+    with pytest.raises(ValueError, match=r"B028\] .*x.json, line 3: 'Ri' begins"):
         list(read_jsonl(path, NLP, problems=Problems(strict=True)))
 
 

@@ -60,5 +60,5 @@ def test_ace_corpus_command_without_a_document(project: Path) -> None:
         (assets / f"{part}.txt").write_text("nw/adj/AFP_1\n", encoding="utf8")
     result = run_python(project, "scripts/convert.py", "ace2005", assets, "datasets/ace2005", "corpus/ace2005")
     assert result.returncode == 1
-    assert "B043" in result.output and "AFP_1" in result.output
+    assert "B034" in result.output and "AFP_1" in result.output
     assert "Traceback" not in result.output

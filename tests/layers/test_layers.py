@@ -189,7 +189,7 @@ def test_encoder_without_a_name_for_attention_dropout(tiny_encoder: str, monkeyp
     config = binder_config(tiny_encoder)
     config["model"]["text_encoder"]["attention_dropout"] = 0.0
     nlp.add_pipe("binder_ner", config=config)
-    with pytest.raises(ValueError, match=r"B049.*has no dropout_of_attention"):
+    with pytest.raises(ValueError, match=r"B040.*has no dropout_of_attention"):
         nlp.initialize(lambda: demo_examples(nlp, ["news-01"]))
 
 

@@ -132,7 +132,7 @@ def test_a_short_example_stays_itself() -> None:
 def test_spans_that_cross_are_counted() -> None:
     """One warning a doc says how many were left out and what to do; sentences of chunks stay sentences."""
     doc = make_doc(9, [(0, 2, "ORG"), (2, 6, "PER"), (3, 7, "LOC"), (7, 9, "GPE")], [2, 4])
-    with pytest.warns(UserWarning, match=r"BW06\] 2 gold span\(s\) cross the border of a chunk of 5 tokens"):
+    with pytest.warns(UserWarning, match=r"BW06\] 2 gold span\(s\) cross the border of a passage of 5 tokens"):
         chunks = chunks_of(doc, 5)
     assert absolute_spans(chunks) == [(0, 2, "ORG"), (7, 9, "GPE")]
     assert [[t.i for t in chunk.reference if t.is_sent_start] for chunk in chunks] == [[0, 2], [0]]
