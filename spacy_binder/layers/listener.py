@@ -22,7 +22,11 @@ from .types import EncodedText, EncodedWindows, Settings
 
 @dataclass
 class ListenerSettings(Settings):
-    """Settings of a listener: the arguments of `spacy_binder.TransformerListener.v1`, which explains them."""
+    """Settings of a listener. They are the arguments of `spacy_binder.TransformerListener.v1`.
+
+    upstream (str): Name of the `transformer` component. Defaults to *, which means any.
+    max_batch_wordpieces (int): Padded wordpieces that are scored at once. Defaults to 4096.
+    """
 
     upstream: str = "*"
     max_batch_wordpieces: int = 4096

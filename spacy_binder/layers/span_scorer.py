@@ -20,7 +20,13 @@ ScorerInT = tuple[EncodedWindows, Tensor, Search]
 
 @dataclass
 class SpanScorerSettings(Settings):
-    """Settings of a span scorer: the arguments of `spacy_binder.SpanScorer.v1`, which explains them."""
+    """Settings of a span scorer. They are arguments of `spacy_binder.SpanScorer.v1`.
+
+    linear_size (int): Width of the space that text and types are compared in. Defaults to 128.
+    max_span_length (int): The most words per span. Defaults to 30.
+    width_embedding_size (int): Width of the embedding of a span's length, 0 for none. Defaults to 128.
+    temperature (float): Divisor of similarities at the start of training. Defaults to 0.07.
+    """
 
     linear_size: int = 128
     max_span_length: int = 30

@@ -28,7 +28,21 @@ PASSES_BETWEEN_RELEASES = 4
 
 @dataclass
 class TextEncoderSettings(Settings):
-    """Settings of a text encoder: the arguments of `spacy_binder.TextEncoder.v1`, which explains them."""
+    """Settings of a text encoder. They are the arguments of `spacy_binder.TextEncoder.v1`.
+
+    name (str): A folder, or the name of a model on the Hugging Face hub.
+    window (int): Wordpieces per window. Defaults to 128.
+    stride (int): Overlap in wordpieces. Defaults to 16.
+    cut_at_sentences (bool): Whether windows end at sentence ends. Defaults to True.
+    max_batch_wordpieces (int): Padded wordpieces per forward pass. Defaults to 1024.
+    mixed_precision (bool): Whether to multiply in bfloat16, in training too. Defaults to False.
+    inference_precision (str): What to multiply in at inference. Defaults to float32.
+    inference_engine (str): What runs the encoder at inference. Defaults to torch.
+    word_shapes (bool): Whether to embed word shapes. Defaults to False.
+    gradient_checkpointing (bool): Whether to compute activations twice. Defaults to False.
+    attention_dropout (float, optional): Dropout rate of attention. Defaults to None, the encoder's own.
+    tokenizer_config, transformer_config (dict): Arguments of `from_pretrained`. Default to none.
+    """
 
     name: str
     window: int = 128

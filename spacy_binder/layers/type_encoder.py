@@ -21,7 +21,14 @@ MAX_BATCH_WORDPIECES = 2048
 
 @dataclass
 class TypeEncoderSettings(Settings):
-    """Settings of a type encoder: the arguments of `spacy_binder.TypeEncoder.v1`, which explains them."""
+    """Settings of a type encoder. They are the arguments of `spacy_binder.TypeEncoder.v1`.
+
+    name (str): A folder, or the name of a model on the Hugging Face hub.
+    freeze (bool): Whether the weights stay as they are. Defaults to False.
+    max_length (int): The most wordpieces per description. Defaults to 128.
+    mixed_precision (bool): Whether to multiply in bfloat16. Defaults to False.
+    tokenizer_config, transformer_config (dict): Arguments of `from_pretrained`. Default to none.
+    """
 
     name: str
     freeze: bool = False
@@ -75,10 +82,12 @@ def shared_type_encoder(text_encoder: Model) -> Model[list[str], Tensor]:
     settings = TypeEncoderSettings(text_encoder.attrs["settings"].name)
 
     def forward_shared(model: Model, descriptions: list[str], is_train: bool) -> tuple[Tensor, Callable]:
+        """Encode K descriptions with the text encoder. See `forward`."""
         shim: Any = text_encoder.shims[0]
         return encode_types(shim, descriptions, settings, learn=is_train)
 
     def init_shared(model: Model, X: Any = None, Y: Any = None) -> None:
+        """Take over the width of the text encoder."""
         model.set_dim("nO", text_encoder.get_dim("nO"))
 
     attrs = {"settings": settings}

@@ -208,6 +208,21 @@ def test_vectors_are_those_of_transformers(tiny_encoder: str) -> None:
         torch.testing.assert_close(vectors[: len(expected)], expected, atol=1e-5, rtol=1e-4)
 
 
+def test_settings_are_in_attrs_and_come_from_the_config(tiny_nlp: Language, tmp_path: Any) -> None:
+    """Those of the config hold over those that were saved; what the weights depend on is restored."""
+    tiny_nlp.to_disk(tmp_path)
+    block = "components.binder_ner.model"
+    config = {
+        f"{block}.text_encoder.window": 40,
+        f"{block}.type_encoder.max_length": 9,
+        f"{block}.scorer.max_span_length": 2,
+    }
+    model = spacy.load(tmp_path, config=config).get_pipe("binder_ner").model
+    assert model.get_ref("text_encoder").attrs["settings"].window == 40
+    assert model.get_ref("type_encoder").attrs["settings"].max_length == 9
+    assert model.get_ref("scorer").attrs["max_span_length"] == 30
+
+
 # The listener
 
 
