@@ -29,7 +29,7 @@ def choose(given: str, known: list[str], option: str) -> list[str]:
 
 
 def run_part(part: dict[str, Any], arguments: Sequence[object], threads: int, path: Path) -> dict[str, Any]:
-    """Run Python for a part, and write what comes of it. What the process prints goes to a log beside it.
+    """Run Python for a part, and write its result. What the process prints goes to a log in the same folder.
 
     part (dict): What identifies the part. It is kept with the result.
     arguments (Sequence): Python's arguments. The last line that is printed is the result as JSON.

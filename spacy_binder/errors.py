@@ -139,10 +139,14 @@ class Errors:
     )
     B041 = (
         "[B041] The weights of an encoder are saved as '{storage}', which this version of spacy-binder can't read. It "
-        "reads {known}. Pipelines in int8 by earlier versions have to be made anew: run `spacy binder optimize` on the "
-        "pipeline that this one was optimized from."
+        "reads {known}. Pipelines in int8 by earlier versions have to be made again: run `spacy binder optimize` on "
+        "the pipeline that this one was optimized from."
     )
-    B042 = "[B042] The engine '{engine}' can't run a text encoder in {precision}. It can in {known}."
+    B042 = (
+        "[B042] The engine '{engine}' can't run a text encoder in {precision}. It can in {known}. `spacy binder "
+        "optimize` makes pipelines in int8, for openvino. Those that earlier versions made for torch have to be made "
+        "again, from the pipeline that they were optimized from."
+    )
     B043 = (
         "[B043] The text encoder is set to run in int8, but the pipeline has no int8 copy of it. Make one by "
         '`spacy binder optimize`, or set `inference_precision = "float32"` in the block of the text encoder.'

@@ -178,7 +178,7 @@ class BinderNER(TrainablePipe):
         return dict(self.cfg["labels"])
 
     def add_label(self, label: str, description: Optional[str] = None) -> int:
-        """Add a type, or describe one anew. No weight depends on the types, so it works before and after training.
+        """Add a type, or change the description of a known one. No weight depends on it, before or after training.
 
         label (str): The label.
         description (str, optional): A text that says what spans of the type are. If None, a known label keeps its

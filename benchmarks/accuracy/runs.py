@@ -115,7 +115,7 @@ def make_runs(
 
     corpora (list[Path]): The folders of the datasets.
     settings (Path): The folder with NAME/settings.cfg for each of them.
-    systems (list[System]): The systems. Peers run on flat or on nested datasets alone.
+    systems (list[System]): The systems. Peers run only on flat or only on nested datasets.
     seeds (list[int]): The random seeds.
     test (bool): Whether to score on test parts. Changes never are.
     encoder, steps: As `make_config` takes them.

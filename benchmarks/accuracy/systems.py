@@ -27,7 +27,7 @@ class System:
     name (str): Its name in tables and files.
     base (str): The config that it is made from: one of ours, or a peer's.
     overrides (dict): Values that are set in it, by section and key with dots between.
-    change (bool): Whether it is a change, which is judged on development data alone.
+    change (bool): Whether it is a change, which is judged on development data only.
     """
 
     name: str
@@ -79,7 +79,7 @@ def make_config(system: System, settings: Path, *, encoder: str = "", steps: flo
     system (System): The system.
     settings (Path): The dataset's settings. A peer has as many steps and evaluations as binder has with them.
     encoder (str): The text encoder's name, in place of the config's own. Empty for the config's own.
-    steps (float): The share of its steps that it is trained for. Warm-up and decay are shortened likewise.
+    steps (float): The share of its steps that it is trained for. Warm-up and decay are shortened by the same share.
     RETURNS (Config): The config, not interpolated.
     RAISES (ValueError): If there is no such base, or nothing to override.
     """

@@ -43,7 +43,7 @@ def compare(sides: dict[str, Callable[[], float]], *, words: int, runs: int) -> 
     sides (dict): As for `measure`. The first is what the others are compared to.
     words (int): How many words each side reads.
     runs (int): The rounds that count.
-    RETURNS (dict): The seconds, the median words a second, and the paired ratios of these to the first side's.
+    RETURNS (dict): The seconds, the median words per second, and the paired ratios of these to the first side's.
     """
     seconds = measure(sides, runs)
     base, *others = seconds

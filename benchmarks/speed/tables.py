@@ -80,7 +80,7 @@ class Tables:
             rows.append(row)
         note = (
             "Words per second of `nlp.pipe` over those of the bare encoder in float32, measured in turn: median and "
-            f"range of {self.plan.runs}. A process with the bare encoder alone, which imports spaCy to read the "
+            f"range of {self.plan.runs}. A process that runs only the bare encoder, and imports spaCy to read the "
             f"documents, has a peak of {mib(self.results.get('memory-bare', {}).get('peak_rss_mib'))}."
         )
         if any(self.mode(mode) != mode for mode in self.plan.modes):

@@ -79,7 +79,7 @@ def update_step(nlp: Any, ner: Any, batches: list[list[Doc]]) -> Callable[[], fl
 
 
 def bare(encoder: str, data: str, max_docs: int, runs: int) -> dict[str, Any]:
-    """Time the bare encoder's steps alone, for the memory that they take."""
+    """Time the steps of the bare encoder by itself, to measure its memory."""
     _, inputs = full_batches(encoder, data, max_docs, runs)
     return {"seconds": measure({"bare": bare_step(encoder, inputs)}, runs)}
 

@@ -113,7 +113,7 @@ def calibration_figures(docs: Sequence[EvaluatedDoc]) -> dict[str, Any]:
 
 
 def _by_nesting(docs: Iterable[EvaluatedDoc]) -> dict[str, Any]:
-    """RETURNS (dict): Recall of gold spans that nest with gold ones, precision of predicted ones that nest likewise."""
+    """RETURNS (dict): Recall of gold spans that nest with gold ones, precision of predicted ones that nest."""
     counts = {name: (PRFScore(), PRFScore()) for name in ("nested", "flat")}
     for doc in docs:
         gold, predicted = doc.gold, set(doc.predicted)

@@ -180,7 +180,7 @@ class EncoderShim(ModuleShim):
         return srsly.msgpack_dumps(msg)
 
     def from_bytes(self, bytes_data: bytes) -> EncoderShim:
-        """Build the encoder anew from saved bytes.
+        """Build the encoder again from saved bytes.
 
         bytes_data (bytes): The result of `to_bytes`.
         RETURNS (EncoderShim): The shim itself.

@@ -120,7 +120,7 @@ class ModuleShim(PyTorchShim):
         return srsly.msgpack_dumps({"settings": self._settings, "state": state})
 
     def from_bytes(self, bytes_data: bytes) -> ModuleShim:
-        """Build the module anew from saved bytes.
+        """Build the module again from saved bytes.
 
         bytes_data (bytes): The result of `to_bytes`.
         RETURNS (ModuleShim): The shim itself.
