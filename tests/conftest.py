@@ -1,20 +1,25 @@
 """Shared fixtures: the embedded encoder, a tiny one with random weights, and pipelines trained on real text."""
 
+import json
 import os
-from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 
-# Read by transformers when it is imported.
+# Read by transformers and torch when they are imported, here and in processes that tests start.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# Several tests run at once.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
 import spacy
 import torch
+from filelock import FileLock
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from spacy.util import fix_random_seed
+from tokenizers import Tokenizer
 from transformers import AutoTokenizer, BertConfig, BertModel
 
 from spacy_binder.config import find_encoder
@@ -91,20 +96,61 @@ def tiny_nlp(tiny_encoder: str) -> Language:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
-    """A pipeline that has learned eight sentences by heart, on disk, and these sentences as DocBin."""
-    folder = tmp_path_factory.mktemp("trained")
+def small_encoder(tmp_path_factory: pytest.TempPathFactory, minilm: str) -> str:
+    """A folder with the first and the last layer of MiniLM, and those of its wordpieces that the demo corpus has."""
+    folder = str(tmp_path_factory.mktemp("small_encoder"))
+    tokenizer = AutoTokenizer.from_pretrained(minilm)
+    texts = [path.read_text(encoding="utf8") for path in (DEMO / "documents").glob("*.txt")]
+    used = {*tokenizer.all_special_ids}.union(*tokenizer(texts, verbose=False).input_ids)
+    # Single characters, so that there is no word without wordpieces.
+    vocab = sorted(tokenizer.vocab.items(), key=itemgetter(1))
+    kept = {name: i for name, i in vocab if i in used or len(name.removeprefix("##")) == 1}
+    places = {name: place for place, name in enumerate(kept)}
+    content = json.loads(tokenizer.backend_tokenizer.to_str())
+    content["model"]["vocab"] = places
+    for token in content["added_tokens"]:
+        token["id"] = places[token["content"]]
+    for name, token in content["post_processor"]["special_tokens"].items():
+        token["ids"] = [places[name]]
+    type(tokenizer)(tokenizer_object=Tokenizer.from_str(json.dumps(content))).save_pretrained(folder)
+    model = BertModel.from_pretrained(minilm)
+    model.encoder.layer = torch.nn.ModuleList([model.encoder.layer[0], model.encoder.layer[-1]])
+    vectors = model.get_input_embeddings().weight[list(kept.values())].detach()
+    model.set_input_embeddings(torch.nn.Embedding.from_pretrained(vectors, freeze=False, padding_idx=places["[PAD]"]))
+    model.config.update({"num_hidden_layers": 2, "vocab_size": len(kept)})
+    model.save_pretrained(folder)
+    return folder
+
+
+def train_by_heart(encoder: str, n_updates: int, learn_rate: float) -> tuple[Language, list[Example]]:
+    """RETURNS (tuple): A pipeline that has learned eight sentences by heart, and these sentences."""
     fix_random_seed(0)
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
-    config = binder_config(MINILM)
+    config = binder_config(encoder)
     config["model"]["scorer"] = {"learn_rate_scale": 10.0}
     nlp.add_pipe("binder_ner", config=config)
     examples = demo_examples(nlp, ["news-01", "science-01"], max_sentences=4)
     optimizer = nlp.initialize(lambda: examples)
-    optimizer.learn_rate = 2e-4
-    for _ in range(40):
+    optimizer.learn_rate = learn_rate
+    for _ in range(n_updates):
         nlp.update(examples, sgd=optimizer, drop=0.1)
-    nlp.to_disk(folder / "model")
-    DocBin(docs=[example.reference for example in examples]).to_disk(folder / "data.spacy")
-    yield folder / "model", folder / "data.spacy"
+    return nlp, examples
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, small_encoder: str) -> tuple[Path, Path]:
+    """A pipeline that has learned eight sentences by heart, on disk, and these sentences as DocBin.
+
+    It is trained once. With pytest-xdist the other processes wait for the first one.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    model, data = folder / "trained", folder / "trained.spacy"
+    with FileLock(folder / "trained.lock"):
+        # The data are written last.
+        if not data.exists():
+            nlp, examples = train_by_heart(small_encoder, n_updates=30, learn_rate=4e-4)
+            nlp.to_disk(model)
+            DocBin(docs=[example.reference for example in examples]).to_disk(data)
+    return model, data

@@ -48,11 +48,11 @@ def run_here(part: dict, arguments: list, threads: int, path: Path) -> dict[str,
 
 
 @pytest.fixture(scope="module")
-def measured(trained: tuple[Path, Path], minilm: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def measured(trained: tuple[Path, Path], small_encoder: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that was stopped and taken up again twice: what was measured isn't measured again."""
     model, data = trained
     output = tmp_path_factory.mktemp("speed")
-    arguments = (model, minilm, data, data, output)
+    arguments = (model, small_encoder, data, data, output)
     # In a process of its own.
     first = benchmark(*arguments, "--only", "memory")
     assert first.exit_code == 0, first.output
@@ -147,9 +147,9 @@ def test_figure_names_the_modes(measured: Path) -> None:
     assert (measured / "speed.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_what_fails_is_counted(trained: tuple[Path, Path], minilm: str, tmp_path: Path) -> None:
+def test_what_fails_is_counted(trained: tuple[Path, Path], small_encoder: str, tmp_path: Path) -> None:
     model, data = trained
-    run = benchmark(model, minilm, data, tmp_path / "none.spacy", tmp_path, "--only", "memory")
+    run = benchmark(model, small_encoder, data, tmp_path / "none.spacy", tmp_path, "--only", "memory")
     assert run.exit_code == 1
     assert "1/1 memory-bare: failed" in run.output
     assert "none.spacy" in run.output
