@@ -1,6 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
@@ -26,7 +27,7 @@ demo: install  ## train on the embedded corpus, show scores and a page of spans
 	cd project && ../$(BIN)/python -m spacy project run all
 
 test: develop lint  ## check types and style, run the tests
-	$(BIN)/pytest
+	$(PYTEST)
 
 lint: develop
 	$(BIN)/ruff format --check .
@@ -41,7 +42,7 @@ test-wheel: develop  ## build sdist and wheel, run the tests against the install
 	rm -rf build dist
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
-	$(BIN)/pytest --import-mode=importlib; status=$$?; \
+	$(PYTEST) --import-mode=importlib; status=$$?; \
 	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps --editable .; exit $$status
 
 clean:  ## remove what make and the project made
