@@ -132,8 +132,8 @@ def train_by_heart(encoder: str, n_updates: int, learn_rate: float) -> tuple[Lan
     nlp.add_pipe("binder_ner", config=config)
     examples = demo_examples(nlp, ["news-01", "science-01"], max_sentences=4)
     optimizer = nlp.initialize(lambda: examples)
-    optimizer.learn_rate = learn_rate
-    for _ in range(n_updates):
+    for i in range(n_updates):
+        optimizer.learn_rate = learn_rate * (1 - i / n_updates)
         nlp.update(examples, sgd=optimizer, drop=0.1)
     return nlp, examples
 
@@ -150,7 +150,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, small_encoder: str) -> tup
     with FileLock(folder / "trained.lock"):
         # The data are written last.
         if not data.exists():
-            nlp, examples = train_by_heart(small_encoder, n_updates=30, learn_rate=4e-4)
+            nlp, examples = train_by_heart(small_encoder, n_updates=30, learn_rate=5e-4)
             nlp.to_disk(model)
             DocBin(docs=[example.reference for example in examples]).to_disk(data)
     return model, data
