@@ -11,8 +11,8 @@ class Errors:
         "the type: write a short one, or leave it out to get a default from the label's name."
     )
     B003 = (
-        "[B003] No training example has spans under doc.spans['{key}'], but there are some under {others}. "
-        "Set `spans_key` of component '{name}' to one of these, or convert the data."
+        "[B003] Component '{name}' has nothing to learn: no training example has a gold span under doc.spans['{key}'] "
+        "with a label that it knows ({labels}). {found} {advice}"
     )
     B004 = (
         "[B004] No score weight names the spans key '{key}' of component '{name}', so its score would count "
@@ -96,8 +96,8 @@ class Errors:
         "{scale:.3f}. Train the component further before you calibrate it."
     )
     B026 = (
-        "[B026] {path} has no document with the span group '{key}', from which component '{name}' reads gold "
-        "spans. Give documents without spans an empty group."
+        "[B026] Component '{name}' can't be measured on {path}: no document has a gold span under doc.spans['{key}'] "
+        "with a label that it knows ({labels}). {found} {advice}"
     )
     B027 = (
         "[B027] `repeat_weight` of component '{name}' has to be between 0 and 1, but is {value}. At 0 spans get "

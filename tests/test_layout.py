@@ -15,7 +15,7 @@ ROWS = [
     {"spans"},
     {"modules"},
     {"layers"},
-    {"architectures", "scorer", "pipeline"},
+    {"architectures", "gold", "scorer", "pipeline"},
     {"corpora", "analysis"},
     {"cli"},
 ]
