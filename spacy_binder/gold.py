@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from spacy.tokens import Doc
+from spacy.training import Example
 
 from .errors import Errors
 
@@ -46,6 +47,11 @@ class GoldCounts:
             self.groups[key] += len(group)
         self.labels.update(span.label_ for span in doc.spans.get(self.spans_key, ()))
 
+    @property
+    def is_blank(self) -> bool:
+        """RETURNS (bool): Whether there is a single doc, without any annotation."""
+        return self.docs == 1 and not self.groups and not self.ents
+
     def require(self, labels: Iterable[str], *, name: str, path: Path | None = None) -> None:
         """Stop if no gold span has a known label.
 
@@ -58,7 +64,7 @@ class GoldCounts:
         if any(self.labels[label] for label in labels):
             return
         known = ", ".join(labels) or "none yet"
-        found = {"key": self.spans_key, "name": name, "labels": known, "found": self.found(), "advice": self._advice()}
+        found = {"key": self.spans_key, "name": name, "labels": known, "found": self.found(), "advice": self.advice()}
         raise ValueError(Errors.B003.format(**found) if path is None else Errors.B026.format(**found, path=path))
 
     def found(self) -> str:
@@ -66,15 +72,50 @@ class GoldCounts:
         parts = [f"doc.spans['{key}'] ({n})" for key, n in self.groups.most_common()]
         parts.append(f"doc.ents ({self.ents})")
         under = ", ".join(f"{label} ({n})" for label, n in self.labels.most_common(10))
-        return f"The {self.docs} documents have {', '.join(parts)}" + (f", with the labels {under}." if under else ".")
+        return f"In {self.docs} document(s) there are: {', '.join(parts)}" + (
+            f", with the labels {under}." if under else "."
+        )
 
-    def _advice(self) -> str:
+    def advice(self) -> str:
+        """RETURNS (str): A sentence about what to do where no gold span has a known label."""
         others = [key for key, n in self.groups.most_common() if n and key != self.spans_key]
         if self.labels:
             return "Use data with labels that the component knows, or give it these labels."
         if others:
-            return f"Set `spans_key` of the component to one of these groups, such as '{others[0]}', or convert the data."
+            return (
+                f"Set `spans_key` of the component to one of these groups, such as '{others[0]}', or convert the data."
+            )
         if self.ents:
             convert = f"python -m spacy binder convert INPUT OUTPUT --format ents --spans-key {self.spans_key}"
             return f"Copy doc.ents to spans: {convert}"
         return "Convert the data again, and look at the number of spans that `spacy binder convert` prints."
+
+
+def check_labels(example: Example, spans_key: str, labels: Collection[str], name: str) -> None:
+    """Stop at a gold span whose label the component does not know.
+
+    example (Example): A training example.
+    spans_key (str): Key of doc.spans with the gold spans.
+    labels (Collection[str]): The labels that the component knows.
+    name (str): Name of the component.
+    RAISES (ValueError): If there is such a span.
+    """
+    for span in example.reference.spans.get(spans_key, ()):
+        if span.label_ not in labels:
+            span_of_text = {"text": span.text, "start": span.start, "end": span.end, "label": span.label_}
+            raise ValueError(Errors.B010.format(**span_of_text, name=name, labels=", ".join(labels)))
+
+
+def align_gold(example: Example, spans_key: str, labels: Sequence[str]) -> tuple[list[tuple[int, int, int]], int]:
+    """Find the gold spans of an example in the tokens of its predicted doc.
+
+    example (Example): The example. Its labels are known.
+    spans_key (str): Key of doc.spans with the gold spans.
+    labels (Sequence[str]): The labels.
+    RETURNS (tuple): First token, end and label's place of each span that aligns with tokens, and the number of spans
+        that don't.
+    """
+    place = {label: i for i, label in enumerate(labels)}
+    spans = example.reference.spans.get(spans_key, [])
+    aligned = example.get_aligned_spans_y2x(spans, allow_overlap=True)
+    return sorted({(span.start, span.end, place[span.label_]) for span in aligned}), len(spans) - len(aligned)

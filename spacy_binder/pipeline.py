@@ -10,35 +10,42 @@ import numpy
 from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
 from spacy.pipeline.trainable_pipe import TrainablePipe
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate
 
 # `spacy.blank()` imports this module: what needs torch is imported where it is used.
-from .config import DEFAULT_LOSS_WEIGHTS, DEFAULT_MODEL, check_settings, default_description
+from .annotations import annotate
+from .config import DEFAULT_LOSS_WEIGHTS, DEFAULT_MODEL, default_description
 from .errors import Errors, Warnings
+from .gold import GoldCounts, align_gold, check_labels
 from .layers.types import BinderInput, BinderOutput, ScoredWindows, Search
+from .scorer import check_score_weights
+from .settings import ComponentSettings, check_setting
 from .spans.decoding import (
     LOWEST_SUPPORTED_MARGIN,
     Candidates,
     FoundSpans,
-    drop_overlaps,
     filter_margins,
     find_tokens,
     group_by_doc,
     support_repeats,
 )
-from .spans.margins import margin_limits, published_scores
+from .spans.margins import margin_limits
 from .spans.targets import Targets, make_targets
 
 # The most predictions per word. At a threshold near 0 every span of every type is one.
 MAX_SPANS_PER_WORD = 4
+# With a threshold below it, more spans than these are expected, and the user is told.
+LOW_THRESHOLD = 0.05
+# Training docs after which a warning says that none had a gold span.
+DOCS_WITHOUT_GOLD = 100
 
 
 @Language.factory(
     "binder_ner",
-    assigns=["doc.spans"],
+    assigns=["doc.spans", "doc.ents"],
     default_config={
         "model": DEFAULT_MODEL,
         "spans_key": "sc",
@@ -83,7 +90,8 @@ def make_binder_ner(
     thresholds (dict): Thresholds of labels that have their own. `threshold` does not apply to them. Defaults to none.
     allow_overlap (bool): Whether spans may nest and overlap, as they may by default. If not, the best ones are kept.
     joint_inference (bool): Whether a span's start and end have to beat their thresholds too. Defaults to False.
-    annotate_ents (bool): Whether the best spans without overlap also go to doc.ents. Defaults to False.
+    annotate_ents (bool): Whether the best spans without overlap also go to doc.ents, around the entities that are
+        already there. Defaults to False.
     window_merge (str): Who judges a span that several windows see: "best_context", the default (the window that gives
         it the most context), or "union" (any of them, as in the published code).
     repeat_weight (float): How much a span's margin is raised towards the best one of the same words and type in the
@@ -132,35 +140,33 @@ class BinderNER(TrainablePipe):
         """Initialize the component; see `make_binder_ner` for the arguments.
 
         vocab (Vocab): The shared vocabulary.
-        RAISES (ValueError): If a setting can't be, see `check_settings`.
+        RAISES (ValueError): If a setting can't have its value.
         """
-        check_settings(
-            name,
-            threshold=threshold,
-            thresholds=thresholds or {},
-            window_merge=window_merge,
-            repeat_weight=repeat_weight,
-            loss_weights=loss_weights or {},
-        )
+        check_setting(name, "loss_weights", loss_weights or {})
         self.vocab = vocab
         self.model = model
         self.name = name
         self.scorer = scorer
         self.loss_weights = {**DEFAULT_LOSS_WEIGHTS, **(loss_weights or {})}
         self.gold_counts: Counter[str] = Counter()
+        self._n_docs = 0
+        self._n_steps = 0
+        # Training steps in which the component is not expected to have learned anything.
+        self._first_steps = 0
         self._warned: set[str] = set()
-        self.cfg: dict[str, Any] = {
-            "labels": {},
-            "spans_key": spans_key,
-            "threshold": threshold,
-            "thresholds": dict(thresholds or {}),
-            "calibration": None,
-            "allow_overlap": allow_overlap,
-            "joint_inference": joint_inference,
-            "annotate_ents": annotate_ents,
-            "window_merge": window_merge,
-            "repeat_weight": repeat_weight,
-        }
+        self.cfg = ComponentSettings(
+            name,
+            labels={},
+            spans_key=spans_key,
+            threshold=threshold,
+            thresholds=dict(thresholds or {}),
+            calibration=None,
+            allow_overlap=allow_overlap,
+            joint_inference=joint_inference,
+            annotate_ents=annotate_ents,
+            window_merge=window_merge,
+            repeat_weight=repeat_weight,
+        )
 
     @property
     def key(self) -> str:
@@ -194,7 +200,7 @@ class BinderNER(TrainablePipe):
             raise ValueError(Errors.B002.format(label=label))
         is_new = label not in self.cfg["labels"]
         if is_new or description is not None:
-            self.cfg["labels"][label] = description or default_description(label)
+            self.cfg["labels"] = {**self.cfg["labels"], label: description or default_description(label)}
             self.vocab.strings.add(label)
         return int(is_new)
 
@@ -207,8 +213,11 @@ class BinderNER(TrainablePipe):
         """
         if label not in self.cfg["labels"]:
             raise ValueError(Errors.B016.format(kind="label", name=label, known=", ".join(self.labels)))
-        self.cfg["thresholds"].pop(label, None)
-        return self.cfg["labels"].pop(label)
+        labels, thresholds = dict(self.cfg["labels"]), dict(self.cfg["thresholds"])
+        description = labels.pop(label)
+        thresholds.pop(label, None)
+        self.cfg.update(labels=labels, thresholds=thresholds)
+        return description
 
     def initialize(
         self,
@@ -217,69 +226,52 @@ class BinderNER(TrainablePipe):
         nlp: Optional[Language] = None,
         labels: Optional[Union[dict[str, str], list[str]]] = None,
     ) -> None:
-        """Load the encoders and set the labels.
+        """Load the encoders with their pretrained weights, draw the other weights anew, and set the labels.
 
         get_examples (Callable): Gives the training examples.
         nlp (Language, optional): The pipeline, whose score weights are checked.
         labels (dict or list, optional): Description of each label, or the labels only, as `spacy init labels` writes
             them. If None, the labels of the gold spans.
-        RAISES (ValueError): If there are no labels, the gold spans are under another key, a gold span has no label or
-            an unknown one, or no score weight names the spans key.
+        RAISES (ValueError): If there are no labels, no gold span has one of the labels, a gold span has no label or an
+            unknown one, or no score weight names the spans key.
         """
         validate_get_examples(get_examples, "BinderNER.initialize")
         if labels is not None and not isinstance(labels, (dict, list, tuple)):
             given = type(labels).__name__
             raise ValueError(Errors.B014.format(setting="labels", name=self.name, given=given))
+        self._forget()
         if nlp is not None:
-            self._check_score_weights(nlp)
+            check_score_weights(nlp, self.key, self.name)
+            self._first_steps = (nlp.config.interpolate()["training"]["max_steps"] or 1000) // 10
         for label in labels or ():
             self.add_label(label, labels[label] if isinstance(labels, dict) else None)
         sample: list[Doc] = []
-        self._read_examples(get_examples, sample, add_labels=labels is None)
+        gold = GoldCounts(self.key)
+        for example in get_examples():
+            if len(sample) < 10:
+                sample.append(example.x)
+            gold.add(example.reference)
+            if labels is not None:
+                check_labels(example, self.key, self.cfg["labels"], self.name)
+        if labels is None:
+            for label in gold.labels:
+                self.add_label(label)
+        # `nlp.initialize()` without examples gives one doc without any annotation.
+        if not gold.is_blank:
+            gold.require(self.labels, name=self.name)
         self._require_labels()
         unknown = ", ".join(label for label in self.cfg["thresholds"] if label not in self.cfg["labels"])
         if unknown:
             message = Warnings.BW08.format(unknown=unknown, name=self.name, labels=", ".join(self.labels))
             warnings.warn(message, stacklevel=2)
-        self.model.initialize(X=self._input(sample, Search()))
+        self.model.initialize(X=BinderInput(sample, list(self.label_data.values()), Search()))
 
-    def _read_examples(self, get_examples: Callable, sample: list[Doc], *, add_labels: bool) -> None:
-        n_spans = 0
-        others: Counter[str] = Counter()
-        for example in get_examples():
-            if len(sample) < 10:
-                sample.append(example.x)
-            others.update({key: len(group) for key, group in example.reference.spans.items() if len(group)})
-            for span in example.reference.spans.get(self.key, []):
-                n_spans += 1
-                if add_labels:
-                    self.add_label(span.label_)
-                elif span.label_ not in self.cfg["labels"]:
-                    raise ValueError(self._unknown_label(span))
-        if not n_spans and others:
-            keys = ", ".join(f"doc.spans['{key}'] ({n})" for key, n in others.most_common())
-            raise ValueError(Errors.B003.format(key=self.key, others=keys, name=self.name))
-
-    def _unknown_label(self, span: Span) -> str:
-        return Errors.B010.format(
-            text=span.text,
-            start=span.start,
-            end=span.end,
-            label=span.label_,
-            name=self.name,
-            labels=", ".join(self.labels),
-        )
-
-    def _check_score_weights(self, nlp: Language) -> None:
-        weights = nlp.config["training"]["score_weights"]
-        if any(weight for name, weight in weights.items() if name.startswith(f"spans_{self.key}_")):
-            return
-        if any(weight for name, weight in weights.items() if not name.startswith("spans_sc_")):
-            return
-        corpora = nlp.config.interpolate()["corpora"]
-        if any(isinstance(corpus, dict) and corpus.get("path") for corpus in corpora.values()):
-            raise ValueError(Errors.B004.format(key=self.key, name=self.name))
-        warnings.warn(Warnings.BW02.format(key=self.key, name=self.name), stacklevel=3)
+    def _forget(self) -> None:
+        """Drop what an earlier training left behind."""
+        self.cfg["calibration"] = None
+        self.gold_counts.clear()
+        self._warned.clear()
+        self._n_docs = self._n_steps = 0
 
     def predict(self, docs: Iterable[Doc]) -> list[Candidates]:
         """Find the spans of some docs, without changing the docs.
@@ -290,23 +282,24 @@ class BinderNER(TrainablePipe):
         """
         docs = list(docs)
         self._require_initialized()
-        limits = margin_limits(self.cfg, self.labels)
-        # repeat_weight and window_merge are not in what earlier versions saved.
-        weight = self.cfg.get("repeat_weight", 0.0)
-        union = self.cfg.get("window_merge") == "union"
+        # One state of the settings, whatever another thread changes meanwhile.
+        cfg = self.cfg.copy()
+        labels = tuple(cfg["labels"])
+        limits = margin_limits(cfg, labels)
+        weight, union = cfg["repeat_weight"], cfg["window_merge"] == "union"
         min_margin = numpy.minimum(limits, LOWEST_SUPPORTED_MARGIN) if weight else limits
-        search = Search(min_margin, limits if self.cfg["joint_inference"] else None, MAX_SPANS_PER_WORD)
-        output: BinderOutput[FoundSpans] = self.model.predict(self._input(docs, search))
+        search = Search(min_margin, limits if cfg["joint_inference"] else None, MAX_SPANS_PER_WORD)
+        output: BinderOutput[FoundSpans] = self.model.predict(BinderInput(docs, list(cfg["labels"].values()), search))
         parts = []
         n_dropped = 0
         for found in output.passes:
             parts.append(find_tokens(output.windows, found, union=union))
             n_dropped += found.n_dropped
-        if n_dropped:
-            lowest = min([self.cfg["threshold"], *self.cfg["thresholds"].values()])
+        lowest = min([cfg["threshold"], *cfg["thresholds"].values()])
+        if n_dropped and (lowest < LOW_THRESHOLD or self._n_steps >= self._first_steps):
             message = Warnings.BW04.format(n=n_dropped, threshold=lowest, cap=MAX_SPANS_PER_WORD, name=self.name)
             self._warn_once("BW04", message)
-        spans = group_by_doc(parts, self.labels, len(docs), union=union)
+        spans = group_by_doc(parts, labels, len(docs), union=union)
         if weight:
             pairs = zip(spans, docs, strict=True)
             spans = [support_repeats(of_doc, numpy.asarray(doc.to_array("ORTH")), weight) for of_doc, doc in pairs]
@@ -319,24 +312,9 @@ class BinderNER(TrainablePipe):
         docs (Iterable[Doc]): The docs.
         candidates (list[Candidates]): The spans of each doc, from `predict`.
         """
-        limits = margin_limits(self.cfg, self.labels)
+        cfg = self.cfg.copy()
         for doc, found in zip(docs, candidates, strict=True):
-            found = filter_margins(found, limits, allow_overlap=self.cfg["allow_overlap"])
-            doc.spans[self.key] = self._group(doc, found)
-            if self.cfg["annotate_ents"]:
-                doc.set_ents(list(self._group(doc, drop_overlaps(found))))
-
-    def _group(self, doc: Doc, found: Candidates) -> SpanGroup:
-        labels = self.labels
-        spans = [
-            Span(doc, start, end, label=labels[label])
-            for start, end, label in zip(found.start.tolist(), found.end.tolist(), found.label.tolist(), strict=True)
-        ]
-        scores = published_scores(found.margin, self.cfg["calibration"])
-        return SpanGroup(doc, name=self.key, spans=spans, attrs={"scores": scores})
-
-    def _input(self, docs: list[Doc], search: Search) -> BinderInput:
-        return BinderInput(docs, list(self.label_data.values()), search)
+            annotate(doc, found, cfg)
 
     def update(
         self,
@@ -359,18 +337,22 @@ class BinderNER(TrainablePipe):
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, "BinderNER.update")
+        for example in examples:
+            check_labels(example, self.key, self.cfg["labels"], self.name)
         if not any(len(example.predicted) for example in examples):
             return losses
         self._require_initialized()
         if self.cfg["calibration"] is not None:
             self._warn_once("BW07", Warnings.BW07.format(name=self.name))
         set_dropout_rate(self.model, drop)
-        gold = [self._aligned_gold(example) for example in examples]
+        gold = [align_gold(example, self.key, self.labels) for example in examples]
         output: BinderOutput[ScoredWindows]
-        output, backprop = self.model.begin_update(self._input([eg.predicted for eg in examples], Search()))
+        output, backprop = self.model.begin_update(
+            BinderInput([example.predicted for example in examples], list(self.label_data.values()))
+        )
         most_words = self.model.get_ref("scorer").attrs["max_span_length"]
-        targets, reasons = make_targets(output.windows, gold, max_span_length=most_words)
-        self._count_gold(reasons, sum(len(spans) for spans in gold))
+        targets, reasons = make_targets(output.windows, [spans for spans, _ in gold], max_span_length=most_words)
+        self._count_gold(examples, gold, reasons)
         for scored in output.passes:
             loss, d_scores = self.get_loss(scored, targets, len(output.windows))
             scored.backprop(d_scores)
@@ -391,6 +373,14 @@ class BinderNER(TrainablePipe):
         from .modules.loss import binder_loss
 
         return binder_loss(scored.scores, scored.batch, targets, n_windows, self.loss_weights)
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Update the weights with the gradients of the last updates.
+
+        sgd (Optimizer): The optimizer.
+        """
+        super().finish_update(sgd)
+        self._n_steps += 1
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
         """Save the component to a folder. The encoders' weights go to files of their own.
@@ -424,19 +414,14 @@ class BinderNER(TrainablePipe):
             raise ValueError(SpacyErrors.E109.format(name=self.name))
         self._require_labels()
 
-    def _aligned_gold(self, example: Example) -> list[tuple[int, int, int]]:
-        place = {label: i for i, label in enumerate(self.labels)}
-        spans = example.reference.spans.get(self.key, [])
-        for span in spans:
-            if span.label_ not in place:
-                raise ValueError(self._unknown_label(span))
-        aligned = example.get_aligned_spans_y2x(spans, allow_overlap=True)
-        self.gold_counts["not aligned with tokens"] += len(spans) - len(aligned)
-        return sorted({(span.start, span.end, place[span.label_]) for span in aligned})
-
-    def _count_gold(self, reasons: Counter[str], n_aligned: int) -> None:
-        self.gold_counts["total"] += n_aligned
+    def _count_gold(self, examples: list[Example], gold: list[tuple[list, int]], reasons: Counter[str]) -> None:
+        self.gold_counts["not aligned with tokens"] += sum(n_missed for _, n_missed in gold)
+        self.gold_counts["total"] += sum(len(spans) for spans, _ in gold)
         self.gold_counts.update(reasons)
+        self._n_docs += len(examples)
+        if self._n_docs >= DOCS_WITHOUT_GOLD and not self.gold_counts["total"]:
+            found = GoldCounts(self.key, (example.reference for example in examples)).found()
+            self._warn_once("BW13", Warnings.BW13.format(n=self._n_docs, key=self.key, name=self.name, found=found))
         lost = {reason: n for reason, n in self.gold_counts.items() if reason != "total" and n}
         if lost:
             total = self.gold_counts["total"] + self.gold_counts["not aligned with tokens"]

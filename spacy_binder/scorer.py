@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Set
+from itertools import accumulate
 from typing import Any, TypeVar
 
+from spacy.language import Language
 from spacy.pipeline.spancat import spancat_score
 from spacy.scorer import PRFScore
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from .errors import Warnings
+from .errors import Errors, Warnings
+from .gold import GoldCounts
 
 OffsetsT = TypeVar("OffsetsT", bound=tuple[int, int, str])
 
@@ -42,8 +46,9 @@ def binder_score(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         gold, predicted = _offsets(example.reference, key), _offsets(example.predicted, key)
         nested.score_set(predicted, nested_offsets(gold))
         total.score_set(predicted, gold)
-        for label in {label for *_, label in gold | predicted}:
-            per_type[label].score_set(*({span for span in side if span[2] == label} for side in (predicted, gold)))
+        by_label = (_by_label(predicted), _by_label(gold))
+        for label in {*by_label[0], *by_label[1]}:
+            per_type[label].score_set(*(side.get(label, set()) for side in by_label))
     scores[f"spans_{key}_nested_r"] = nested.recall if nested.tp + nested.fn else None
     if n_misaligned:
         warnings.warn(Warnings.BW05.format(n=n_misaligned), stacklevel=2)
@@ -52,9 +57,34 @@ def binder_score(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
     return scores
 
 
+class BinderScorer:
+    """`binder_score`, with a warning where there is nothing to find. One object scores one component."""
+
+    def __init__(self) -> None:
+        """Start without a warning given."""
+        self.has_warned = False
+
+    def __call__(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """Score examples as `binder_score`. The first time that they have no gold span, warn.
+
+        examples (Iterable[Example]): The examples, predicted and gold.
+        **kwargs: `spans_key`, `allow_overlap` and `labels`, as the component passes them.
+        RETURNS (dict): The scores.
+        """
+        examples = list(examples)
+        if not self.has_warned:
+            key, labels = kwargs["spans_key"], kwargs.get("labels")
+            gold = GoldCounts(key, (example.reference for example in examples))
+            if not any(gold.labels[label] for label in (gold.labels if labels is None else labels)):
+                self.has_warned = True
+                message = Warnings.BW10.format(key=key, found=gold.found(), advice=gold.advice())
+                warnings.warn(message, stacklevel=2)
+        return binder_score(examples, **kwargs)
+
+
 def make_binder_scorer() -> Callable[..., dict[str, Any]]:
     """RETURNS (Callable): The scorer, `spacy_binder.binder_scorer.v1`."""
-    return binder_score
+    return BinderScorer()
 
 
 def nested_offsets(spans: Set[OffsetsT]) -> set[OffsetsT]:
@@ -63,22 +93,54 @@ def nested_offsets(spans: Set[OffsetsT]) -> set[OffsetsT]:
     spans (Set[tuple]): First character, end and label of each span.
     RETURNS (set[tuple]): The spans that nest.
     """
-    nested: set[OffsetsT] = set()
-    open_spans: list[OffsetsT] = []
-    for span in sorted(spans, key=lambda span: (span[0], -span[1])):
-        open_spans = [other for other in open_spans if other[1] > span[0]]
-        for other in open_spans:
-            if other[:2] != span[:2] and other[1] >= span[1]:
-                nested.update((other, span))
-        open_spans.append(span)
-    return nested
+    inside, outside = _nesting(spans)
+    return {span for span in spans if span[:2] in inside or span[:2] in outside}
 
 
 def inside_another(doc: Doc, key: str) -> int:
     """RETURNS (int): The number of different spans in a group that lie inside another one of different extent."""
     spans = _offsets(doc, key)
-    return sum(any(a[:2] != b[:2] and b[0] <= a[0] and a[1] <= b[1] for b in spans) for a in spans)
+    inside, _ = _nesting(spans)
+    return sum(span[:2] in inside for span in spans)
+
+
+def _nesting(spans: Set[OffsetsT]) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
+    """RETURNS (tuple): The extents that lie inside another one, and those that contain another one."""
+    # A span that contains another one comes before it.
+    extents = sorted({span[:2] for span in spans}, key=lambda extent: (extent[0], -extent[1]))
+    ends = [end for _, end in extents]
+    last_before = [*accumulate(ends, max, initial=-1)][:-1]
+    first_after = [*accumulate(reversed(ends), min, initial=sys.maxsize)][-2::-1]
+    inside = {extent for extent, end in zip(extents, last_before, strict=True) if extent[1] <= end}
+    outside = {extent for extent, end in zip(extents, first_after, strict=True) if end <= extent[1]}
+    return inside, outside
+
+
+def _by_label(spans: Set[OffsetsT]) -> dict[str, set[OffsetsT]]:
+    found: defaultdict[str, set[OffsetsT]] = defaultdict(set)
+    for span in spans:
+        found[span[2]].add(span)
+    return found
 
 
 def _offsets(doc: Doc, key: str) -> set[tuple[int, int, str]]:
     return {(span.start_char, span.end_char, span.label_) for span in doc.spans.get(key, [])}
+
+
+def check_score_weights(nlp: Language, spans_key: str, name: str) -> None:
+    """Check that a score weight names the spans key, so that `spacy train` finds the best checkpoint.
+
+    nlp (Language): The pipeline.
+    spans_key (str): The spans key of the component.
+    name (str): Name of the component.
+    RAISES (ValueError): If there is no such weight, and the pipeline's config has a corpus.
+    """
+    weights = nlp.config["training"]["score_weights"]
+    if any(weight for score, weight in weights.items() if score.startswith(f"spans_{spans_key}_")):
+        return
+    if any(weight for score, weight in weights.items() if not score.startswith("spans_sc_")):
+        return
+    corpora = nlp.config.interpolate()["corpora"]
+    if any(isinstance(corpus, dict) and corpus.get("path") for corpus in corpora.values()):
+        raise ValueError(Errors.B004.format(key=spans_key, name=name))
+    warnings.warn(Warnings.BW02.format(key=spans_key, name=name), stacklevel=4)

@@ -41,7 +41,9 @@ def example(nlp: Language, words: list[str], spans: list[tuple[int, int, str]], 
 
 def test_no_labels(tiny_encoder: str) -> None:
     nlp, _ = make_pipe(tiny_encoder)
-    with pytest.raises(ValueError, match="E143"):
+    with pytest.raises(
+        ValueError, match=r"B003.*In 1 document\(s\) there are: doc.spans\['sc'\] \(0\), doc.ents \(0\)"
+    ):
         nlp.initialize(lambda: [example(nlp, ["Oslo"], [])])
 
 
@@ -124,23 +126,6 @@ def test_encoder_that_cannot_be_loaded(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 # Settings
-
-
-@pytest.mark.parametrize("threshold", [-0.1, 1.1])
-def test_threshold_outside_0_to_1(tiny_encoder: str, threshold: float) -> None:
-    with pytest.raises(ValueError, match="B006"):
-        make_pipe(tiny_encoder, threshold=threshold)
-
-
-@pytest.mark.parametrize("weight", [-0.1, 1.1])
-def test_weight_of_repeats_outside_0_to_1(tiny_encoder: str, weight: float) -> None:
-    with pytest.raises(ValueError, match=r"B027.*`repeat_weight` of component 'binder_ner'"):
-        make_pipe(tiny_encoder, repeat_weight=weight)
-
-
-def test_unknown_loss_weight(tiny_encoder: str) -> None:
-    with pytest.raises(ValueError, match=r"B016.*'middle'.*start, end, span"):
-        make_pipe(tiny_encoder, loss_weights={"middle": 1.0})
 
 
 @pytest.mark.parametrize(
@@ -263,6 +248,7 @@ def test_learning_from_docs_without_words_among_others(tiny_nlp: Language) -> No
 def test_very_long_doc(tiny_nlp: Language) -> None:
     """A hundred thousand tokens, each of which is in some span to the very end of them."""
     pipe = tiny_nlp.get_pipe("binder_ner")
+    pipe.cfg["threshold"] = 0.01
     words = ["Oslo", "lies", "in", "Norway", "."] * 20_000
     with pytest.warns(UserWarning, match="BW04"):
         (found,) = pipe.predict([Doc(tiny_nlp.vocab, words=words)])

@@ -10,12 +10,12 @@ PACKAGE = ROOT / "spacy_binder"
 # From the bottom up. Modules of one row may import each other, but not in a circle.
 ROWS = [
     {"errors"},
-    {"config"},
+    {"config", "settings"},
     {"text"},
     {"spans"},
     {"modules"},
     {"layers"},
-    {"architectures", "gold", "scorer", "pipeline"},
+    {"architectures", "annotations", "gold", "scorer", "pipeline"},
     {"corpora", "analysis"},
     {"cli"},
 ]

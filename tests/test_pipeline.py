@@ -1,6 +1,8 @@
 """The component contract: what a sibling of spancat does, and what BINDER adds to it."""
 
+import warnings
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import srsly
 import torch
 from conftest import binder_config, demo_examples, spans_of
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import filter_spans, fix_random_seed
 from thinc.api import Model, set_dropout_rate
@@ -105,6 +107,35 @@ def pipe(learned: Language) -> BinderNER:
 def doc(learned: Language) -> Doc:
     """The document that it has learned, without spans."""
     return blank(demo_examples(learned, ["news-01"]))
+
+
+# Initialization
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("loaded", [False, True])
+def test_initialize_starts_from_the_pretrained_weights_again(tiny_encoder: str, shared: bool, loaded: bool) -> None:
+    """As spancat does: cross-validation must not leak from fold to fold."""
+    config = quiet_config(tiny_encoder)
+    if shared:
+        config["model"]["type_encoder"] = None
+    nlp, pipe, examples = make_nlp(config)
+    fresh = parameters(pipe.model)
+    nlp.update(examples, sgd=nlp.create_optimizer())
+    pipe.cfg["calibration"] = {"scale": 2.0, "bias": 0.0}
+    assert any(not torch.equal(*pair) for pair in zip(parameters(pipe.model), fresh, strict=True))
+    if loaded:
+        nlp = spacy.util.load_model_from_config(nlp.config).from_bytes(nlp.to_bytes())
+        pipe = nlp.get_pipe("binder_ner")
+        assert isinstance(pipe, BinderNER)
+    fix_random_seed(0)
+    nlp.initialize(lambda: examples)
+    assert all(torch.equal(*pair) for pair in zip(parameters(pipe.model), fresh, strict=True))
+    assert pipe.cfg["calibration"] is None
+    assert pipe.gold_counts.total() == 0
+    # The optimizer's state is new too.
+    losses = [nlp.update(examples, sgd=nlp.create_optimizer())["binder_ner"] for _ in range(3)]
+    assert losses[2] < losses[0]
 
 
 # Labels
@@ -337,6 +368,73 @@ def test_ents_are_the_best_spans_that_do_not_overlap(pipe: BinderNER, doc: Doc) 
     pipe(doc)
     assert [(ent.start, ent.end, ent.label_) for ent in doc.ents] == greedy(scored(doc))
     assert len(doc.ents) < len(doc.spans["sc"])
+
+
+def test_ents_that_are_there_stay(pipe: BinderNER, doc: Doc) -> None:
+    """As with an entity_ruler before the component: spans of the component come around its entities."""
+    pipe.cfg["annotate_ents"] = True
+    pipe(doc)
+    found = [(ent.start, ent.end, ent.label_) for ent in doc.ents]
+    own = found[0][0], found[0][1] + 1, "RULE"
+    blocked = found[-1][1] - 1
+    again = Doc(doc.vocab, words=[token.text for token in doc])
+    rule = Span(again, *own[:2], label="RULE", kb_id="Q1", span_id="rule")
+    again.set_ents([rule], blocked=[again[blocked : blocked + 1]], default="missing")
+    pipe(again)
+    ents = [(ent.start, ent.end, ent.label_) for ent in again.ents]
+    assert ents[0] == own
+    assert (again.ents[0].kb_id_, again.ents[0].id_) == ("Q1", "rule")
+    assert all(not start <= blocked < end for start, end, _ in ents)
+    untouched = [ent for ent in found if ent[0] >= own[1] and ent[1] <= blocked]
+    assert untouched and set(untouched) <= set(ents)
+    assert again.has_annotation("ENT_IOB", require_complete=True)
+    assert pipe(again).ents == again.ents
+
+
+def test_entity_ruler_before_the_component_keeps_its_entities(pipe: BinderNER, learned: Language) -> None:
+    ruler = learned.add_pipe("entity_ruler", before="binder_ner")
+    ruler.add_patterns([{"label": "RULE", "pattern": "Oslo", "id": "oslo"}])
+    pipe.cfg["annotate_ents"] = True
+    ents = learned("A train from Oslo came .").ents
+    assert ("Oslo", "RULE", "oslo") in [(ent.text, ent.label_, ent.ent_id_) for ent in ents]
+    assert learned.analyze_pipes()["attrs"]["doc.ents"]["assigns"] == ["entity_ruler", "binder_ner"]
+
+
+def test_too_many_spans_are_told_only_where_they_are_not_expected(tiny_encoder: str) -> None:
+    nlp, pipe, examples = make_nlp(quiet_config(tiny_encoder))
+    nlp.config["training"]["max_steps"] = 20
+    nlp.initialize(lambda: examples)
+    # Every span of every type beats such a threshold.
+    pipe.cfg["threshold"] = 0.05
+    predict = partial(pipe.predict, [blank(examples)])
+    optimizer = nlp.create_optimizer()
+    optimizer.learn_rate = 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        predict()
+        nlp.update(examples, sgd=optimizer)
+        predict()
+    nlp.update(examples, sgd=optimizer)
+    with pytest.warns(UserWarning, match=r"BW04.*threshold of 0.05"):
+        predict()
+
+
+def test_a_threshold_near_0_is_told_at_once(tiny_nlp: Language) -> None:
+    pipe = tiny_nlp.get_pipe("binder_ner")
+    assert isinstance(pipe, BinderNER)
+    pipe.cfg["threshold"] = 0.01
+    with pytest.warns(UserWarning, match=r"BW04.*threshold of 0.01"):
+        pipe.predict([blank(demo_examples(tiny_nlp, ["news-01"]))])
+
+
+def test_labels_may_go_between_prediction_and_annotation(pipe: BinderNER, doc: Doc) -> None:
+    """Another thread may remove them."""
+    found = pipe.predict([doc])
+    expected = scored(pipe(doc))
+    for label in pipe.labels[1:]:
+        pipe.remove_label(label)
+    pipe.set_annotations([doc], found)
+    assert scored(doc) == expected
 
 
 def test_joint_inference_asks_start_and_end_too(pipe: BinderNER, doc: Doc) -> None:

@@ -10,6 +10,7 @@ import torch
 from thinc.api import Model
 
 from ..modules.span_scorer import SpanScores
+from .process import use_one_thread_in_fork
 from .types import BinderInput, BinderOutput, EncodedText, EncodedWindows, ScoredWindows
 
 
@@ -38,8 +39,8 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
     text_encoder, type_encoder, scorer = model.layers
     text_encoder.initialize(X.docs if X is not None else None)
     type_encoder.initialize()
-    scorer.set_dim("nI", text_encoder.get_dim("nO"))
-    scorer.set_dim("nT", type_encoder.get_dim("nO"))
+    scorer.set_dim("nI", text_encoder.get_dim("nO"), force=True)
+    scorer.set_dim("nT", type_encoder.get_dim("nO"), force=True)
     scorer.initialize()
 
 
@@ -50,6 +51,7 @@ def forward(model: Model, X: BinderInput, is_train: bool) -> tuple[BinderOutput,
     is_train (bool): Whether to give logits and take gradients.
     RETURNS (tuple[BinderOutput, Callable]): The output, and the callback that ends an update.
     """
+    use_one_thread_in_fork()
     text_encoder, type_encoder, scorer = model.layers
     encoded: EncodedText
     encoded, finish_text = text_encoder(X.docs, is_train)

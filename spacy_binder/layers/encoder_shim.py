@@ -90,6 +90,8 @@ class EncoderShim(ModuleShim):
         if attention_dropout is not None and not rates:
             raise ValueError(Errors.B040.format(encoder=name, known=" or ".join(ATTENTION_DROPOUTS)))
         self.tokenizer = tokenizer
+        self.storage = "float32"
+        self.quantized = b""
         self.set_module(Encoder(transformer, word_shapes=word_shapes))
 
     def encode(
@@ -112,13 +114,13 @@ class EncoderShim(ModuleShim):
         """
         module = self.module
         device = next(module.parameters()).device
-        if module.training != is_train:
-            module.train(is_train)
+        mode = self.in_training() if is_train else contextlib.nullcontext()
         # Attention is faster without a mask.
         is_padded = lengths.min() < input_ids.shape[1]
         mask = torch.from_numpy(attention_mask(lengths)).to(device) if is_padded else None
         ids, of_words = (None if array is None else torch.from_numpy(array).to(device) for array in (input_ids, shapes))
-        with torch.set_grad_enabled(is_train), torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision):
+        precision = torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision)
+        with mode, torch.set_grad_enabled(is_train), precision:
             return module(ids, mask, of_words)
 
     def compress(self, storage: str) -> None:

@@ -53,10 +53,11 @@ def span_scorer(settings: SpanScorerSettings, learn_rate_scale: float = 1.0) -> 
 
 
 def init(model: Model, X: Any = None, Y: Any = None) -> None:
-    """Build the module, unless there is one already."""
+    """Build the module, with weights drawn anew."""
     shim: Any = model.shims[0]
-    if not shim.is_built:
-        shim.build(text_width=model.get_dim("nI"), type_width=model.get_dim("nT"), **asdict(model.attrs["settings"]))
+    settings: SpanScorerSettings = model.attrs["settings"]
+    shim.build(text_width=model.get_dim("nI"), type_width=model.get_dim("nT"), **asdict(settings))
+    model.attrs["max_span_length"] = settings.max_span_length
 
 
 def forward(model: Model, X: ScorerInT, is_train: bool) -> tuple[SpanScores | FoundSpans, Callable]:
@@ -70,18 +71,17 @@ def forward(model: Model, X: ScorerInT, is_train: bool) -> tuple[SpanScores | Fo
     encoded, types, search = X
     shim: Any = model.shims[0]
     module: SpanScorerModule = shim.module
-    if module.training != is_train:
-        module.train(is_train)
-    module.dropout.p = model.attrs["dropout_rate"]
     if not is_train:
         return _search(module, encoded, types, search), lambda _: []
     vectors = encoded.vectors.detach().float().requires_grad_()
     types = types.detach().float().requires_grad_()
     first, last = _positions(encoded)
-    scores = module(vectors, first, last, types)
+    module.dropout.p = model.attrs["dropout_rate"]
+    with shim.in_training():
+        scores = module(vectors, first, last, types)
 
     def backprop(d_scores: SpanScores) -> tuple[Tensor | None, Tensor | None]:
-        torch.autograd.backward(scores, d_scores)
+        shim.backprop(scores, d_scores)
         return vectors.grad, types.grad
 
     return SpanScores(*(logits.detach() for logits in scores)), backprop

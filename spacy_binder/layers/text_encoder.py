@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import torch
 from spacy.tokens import Doc
 from thinc.api import Model, get_torch_default_device
 from torch import Tensor
@@ -81,24 +80,23 @@ def _bad_stride(settings: TextEncoderSettings, n_special: int) -> str:
 
 
 def init(model: Model, X: Any = None, Y: Any = None) -> None:
-    """Load the encoder, unless there is one already, and check that windows fit."""
+    """Load the pretrained encoder, and check that windows fit."""
     shim, settings = encoder_of(model)
     check_engine(settings.inference_engine, settings.inference_precision, get_torch_default_device().type)
-    if not shim.is_built:
-        shim.load(
-            settings.name,
-            tokenizer_config=settings.tokenizer_config,
-            transformer_config=settings.transformer_config,
-            word_shapes=settings.word_shapes,
-            attention_dropout=settings.attention_dropout,
-        )
+    shim.load(
+        settings.name,
+        tokenizer_config=settings.tokenizer_config,
+        transformer_config=settings.transformer_config,
+        word_shapes=settings.word_shapes,
+        attention_dropout=settings.attention_dropout,
+    )
     most = shim.module.max_positions
     if most and settings.window > most:
         raise ValueError(Errors.B009.format(window=settings.window, most=most, encoder=settings.name))
     prefix, suffix = special_wordpieces(shim.tokenizer)
     if settings.stride >= settings.window - len(prefix) - len(suffix):
         raise ValueError(_bad_stride(settings, len(prefix) + len(suffix)))
-    model.set_dim("nO", shim.module.width)
+    model.set_dim("nO", shim.module.width, force=True)
 
 
 def encoder_of(model: Model) -> tuple[EncoderShim, TextEncoderSettings]:
@@ -188,5 +186,4 @@ def _encode(shim: EncoderShim, batch: WindowBatch, *, is_train: bool, mixed_prec
 
 
 def _backprop(shim: EncoderShim, vectors: Tensor, d_vectors: Tensor) -> None:
-    torch.autograd.backward(vectors, d_vectors.to(vectors.dtype))
-    shim.cache.clear()
+    shim.backprop(vectors, d_vectors.to(vectors.dtype))

@@ -49,16 +49,15 @@ def type_encoder(settings: TypeEncoderSettings) -> Model[list[str], Tensor]:
 
 
 def init(model: Model, X: Any = None, Y: Any = None) -> None:
-    """Load the encoder, unless there is one already."""
+    """Load the pretrained encoder."""
     shim: Any = model.shims[0]
     settings: TypeEncoderSettings = model.attrs["settings"]
-    if not shim.is_built:
-        shim.load(
-            settings.name,
-            tokenizer_config=settings.tokenizer_config,
-            transformer_config=settings.transformer_config,
-        )
-    model.set_dim("nO", shim.module.width)
+    shim.load(
+        settings.name,
+        tokenizer_config=settings.tokenizer_config,
+        transformer_config=settings.transformer_config,
+    )
+    model.set_dim("nO", shim.module.width, force=True)
 
 
 def forward(model: Model, descriptions: list[str], is_train: bool) -> tuple[Tensor, Callable]:
@@ -88,7 +87,7 @@ def shared_type_encoder(text_encoder: Model) -> Model[list[str], Tensor]:
 
     def init_shared(model: Model, X: Any = None, Y: Any = None) -> None:
         """Take over the width of the text encoder."""
-        model.set_dim("nO", text_encoder.get_dim("nO"))
+        model.set_dim("nO", text_encoder.get_dim("nO"), force=True)
 
     attrs = {"settings": settings}
     return Model("binder_shared_type_encoder", forward_shared, init=init_shared, dims={"nO": None}, attrs=attrs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy
 
@@ -12,6 +12,7 @@ from ..text.windows import Windows, has_most_context
 
 # Spans with a lower margin get no support from their repeats.
 LOWEST_SUPPORTED_MARGIN = -3.0
+ARRAYS = ("doc", "start", "end", "label", "margin")
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Candidates:
     start, end (Ints1d): Its first token and end, shape (n,).
     label (Ints1d): Its type, shape (n,).
     margin (Floats1d): Its logit minus the logit of its threshold, shape (n,).
+    labels (tuple[str, ...]): Name of each type at the time of the prediction. Empty until the spans are grouped.
     """
 
     doc: Ints1d
@@ -45,12 +47,13 @@ class Candidates:
     end: Ints1d
     label: Ints1d
     margin: Floats1d
+    labels: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.doc)
 
     def __getitem__(self, which: numpy.ndarray | slice) -> Candidates:
-        return Candidates(*(getattr(self, field.name)[which] for field in fields(self)))
+        return Candidates(*(getattr(self, name)[which] for name in ARRAYS), labels=self.labels)
 
     @classmethod
     def concatenate(cls, parts: Sequence[Candidates]) -> Candidates:
@@ -58,7 +61,7 @@ class Candidates:
         if not parts:
             none = numpy.zeros(0, dtype="int64")
             return cls(none, none, none, none, numpy.zeros(0, dtype="float32"))
-        return cls(*(numpy.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+        return cls(*(numpy.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS))
 
 
 def find_tokens(windows: Windows, found: FoundSpans, *, union: bool = False) -> Candidates:
@@ -117,6 +120,7 @@ def group_by_doc(parts: Sequence[Candidates], labels: Sequence[str], n_docs: int
     found = sort_spans(Candidates.concatenate(parts), label_rank)
     if union:
         found = deduplicate(found)
+    found.labels = tuple(labels)
     borders = numpy.searchsorted(found.doc, numpy.arange(n_docs + 1))
     return [found[borders[i] : borders[i + 1]] for i in range(n_docs)]
 
@@ -159,13 +163,14 @@ def filter_margins(candidates: Candidates, limits: Floats1d, *, allow_overlap: b
     return kept if allow_overlap else drop_overlaps(kept)
 
 
-def drop_overlaps(candidates: Candidates) -> Candidates:
+def drop_overlaps(candidates: Candidates, is_taken: numpy.ndarray | None = None) -> Candidates:
     """Take spans greedily, the best first, and drop those that overlap a taken one (flat decoding).
 
     candidates (Candidates): The spans of one doc, sorted. The earlier one wins a tie.
+    is_taken (numpy.ndarray, optional): Whether no span may cover a token, shape (T,). If None, all tokens are free.
     RETURNS (Candidates): The spans that are kept, sorted.
     """
-    taken = numpy.zeros(int(candidates.end.max(initial=0)), dtype=bool)
+    taken = numpy.zeros(int(candidates.end.max(initial=0)), dtype=bool) if is_taken is None else is_taken.copy()
     kept = []
     for i in numpy.argsort(-candidates.margin, kind="stable").tolist():
         tokens = slice(candidates.start[i], candidates.end[i])
