@@ -10,7 +10,7 @@ from .errors import Errors
 from .layers.binder import binder
 from .layers.listener import ListenerSettings, listener
 from .layers.openvino import ENGINES
-from .layers.span_scorer import SpanScorerSettings, span_scorer
+from .layers.span_scorer import SPAN_DROPOUTS, SpanScorerSettings, span_scorer
 from .layers.text_encoder import NAME, TextEncoderSettings, text_encoder
 from .layers.type_encoder import TypeEncoderSettings, shared_type_encoder, type_encoder
 from .layers.types import BinderInput, BinderOutput, EncodedText
@@ -147,6 +147,7 @@ def build_span_scorer(
     width_embedding_size: int = 128,
     temperature: float = 0.07,
     learn_rate_scale: float = 1.0,
+    span_dropout: str = "parts",
 ) -> Model[Any, Any]:
     """Build the span scorer (`spacy_binder.SpanScorer.v1`, paper section 3.2).
 
@@ -155,13 +156,16 @@ def build_span_scorer(
     width_embedding_size (int): Width of the embedding of a span's length, 0 for none. Defaults to 128.
     temperature (float): Divisor of similarities at the start of training. It is learned. Defaults to 0.07.
     learn_rate_scale (float): Factor of the learning rate for these new layers. Defaults to 1.
+    span_dropout (str): What dropout is drawn for in training: "parts", the default, for the first word, the last word
+        and the width apart, or "sum", for each span vector, as in the published code. "sum" takes more time and memory.
     RETURNS (Model): The scorer.
-    RAISES (ValueError): If a setting is out of its range.
+    RAISES (ValueError): If a setting is out of its range, or a name is unknown.
     """
     _at_least(1, linear_size=linear_size, max_span_length=max_span_length)
     _at_least(0, width_embedding_size=width_embedding_size)
     _at_least(1e-4, temperature=temperature)
-    settings = SpanScorerSettings(linear_size, max_span_length, width_embedding_size, temperature)
+    check_name("span_dropout", span_dropout, SPAN_DROPOUTS)
+    settings = SpanScorerSettings(linear_size, max_span_length, width_embedding_size, temperature, span_dropout)
     return span_scorer(settings, learn_rate_scale)
 
 

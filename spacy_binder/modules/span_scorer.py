@@ -35,9 +35,9 @@ class SpanScores(NamedTuple):
 class SpanScorerModule(nn.Module):
     """Scores words as starts and ends, and spans, against types (paper section 3.2, equations 1 to 5).
 
-    The span vector `Linear([first; last; width])` is never built. The layer splits into a part for the first
-    wordpiece, one for the last and one for the width. The similarity with a type and the norm of the sum both expand
-    into products of these parts.
+    The span vector is `Linear([first; last; width])`. The layer splits into a part for the first wordpiece, one for
+    the last and one for the width. The similarity with a type and the norm of the sum both expand into products of
+    these parts, so that the vector itself isn't built.
     """
 
     def __init__(
@@ -86,22 +86,47 @@ class SpanScorerModule(nn.Module):
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
 
-    def forward(self, vectors: Tensor, first: Tensor, last: Tensor, types: Tensor) -> SpanScores:
+    def forward(
+        self, vectors: Tensor, first: Tensor, last: Tensor, types: Tensor, *, drop_sums: bool = False
+    ) -> SpanScores:
         """Score every word as start and end, and every span.
 
         vectors (Tensor): Wordpiece vectors, [CLS] first. *Shape:* (B, L, text_width).
         first, last (Tensor): Positions of each word's first and last wordpiece. *Shape:* (B, T).
         types (Tensor): Vectors of the types. *Shape:* (K, type_width).
+        drop_sums (bool): Whether dropout is drawn for each span vector, which is then built, or for the three parts
+            of it. Defaults to False.
         RETURNS (SpanScores): The logits. M is the smaller of `max_span_length` and T.
         """
         at_first, at_last = _at_words(vectors, first), _at_words(vectors, last)
+        span, threshold = (self._spans_whole if drop_sums else self._spans_by_parts)(at_first, at_last, types)
+        start = self._words(at_first, types, self.start, self.type_start, self.start_scale)
+        end = self._words(at_last, types, self.end, self.type_end, self.end_scale)
+        return SpanScores(span, threshold, start[:, 1:], end[:, 1:], start[:, 0], end[:, 0])
+
+    def _spans_by_parts(self, at_first: Tensor, at_last: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
         parts = self._parts(at_first, at_last, types)
         ends = _ends(parts.inverse_norm)
         similarity = parts.first[:, :, None] + parts.last[:, ends] + parts.width
-        span = similarity * parts.inverse_norm[..., None]
-        start = self._words(at_first, types, self.start, self.type_start, self.start_scale)
-        end = self._words(at_last, types, self.end, self.type_end, self.end_scale)
-        return SpanScores(span, parts.threshold, start[:, 1:], end[:, 1:], start[:, 0], end[:, 0])
+        return similarity * parts.inverse_norm[..., None], parts.threshold
+
+    def _spans_whole(self, at_first: Tensor, at_last: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
+        """Build the vector of each span up to the longest one, (B, T, M, linear_size), as training may want it."""
+        firsts, lasts, widths = self.span_first(at_first), self.span_last(at_last), self._widths(at_first)
+        threshold = firsts[:, 0] + lasts[:, 0] + widths[0]
+        firsts, lasts = firsts[:, 1:], lasts[:, 1:]
+        widths = widths[: min(self.max_span_length, firsts.shape[1])]
+        ends = _ends(firsts[:, :, :1].expand(-1, -1, len(widths)))
+        spans = firsts[:, :, None] + lasts[:, ends] + widths
+        targets = functional.normalize(self.dropout(self.type_span(types)), dim=-1).T * self.span_scale.exp()
+        spans, threshold = (functional.normalize(self.dropout(sums), dim=-1) @ targets for sums in (spans, threshold))
+        return spans, threshold
+
+    def _widths(self, like: Tensor) -> Tensor:
+        """RETURNS (Tensor): The part of each width in a span vector, shape (max_span_length, linear_size)."""
+        if self.span_width is None:
+            return like.new_zeros(self.max_span_length, self.span_first.out_features)
+        return self.span_width(self.width_embedding.weight)
 
     def search(
         self,
@@ -198,10 +223,9 @@ class SpanScorerModule(nn.Module):
         targets = functional.normalize(self.dropout(self.type_span(types)), dim=-1)
         firsts = self.dropout(self.span_first(at_first))
         lasts = self.dropout(self.span_last(at_last))
+        widths = self._widths(firsts)
         if self.span_width is not None:
-            widths = self.dropout(self.span_width(self.width_embedding.weight))
-        else:
-            widths = firsts.new_zeros(self.max_span_length, firsts.shape[-1])
+            widths = self.dropout(widths)
         scale = self.span_scale.exp()
         threshold_vector = functional.normalize(firsts[:, 0] + lasts[:, 0] + widths[0], dim=-1)
         firsts, lasts = firsts[:, 1:], lasts[:, 1:]

@@ -56,9 +56,17 @@ def cosine_logit(text: Tensor, of_type: Tensor, log_scale: Tensor) -> Tensor:
 
 
 def reference_scores(
-    module: SpanScorerModule, vectors: Tensor, first: Tensor, last: Tensor, types: Tensor
+    module: SpanScorerModule,
+    vectors: Tensor,
+    first: Tensor,
+    last: Tensor,
+    types: Tensor,
+    dropout: dict[str, Tensor] | None = None,
 ) -> SpanScores:
-    """Equations 1 to 5 of the paper, one candidate and type at a time; NaN for spans that there are none of."""
+    """Equations 1 to 5 of the paper, one candidate and type at a time; NaN for spans that there are none of.
+
+    dropout (dict, optional): Factors of the dropout on the vectors of spans, of [CLS] and of types for spans.
+    """
     vectors, types = vectors.double(), types.double()
     parts = [module.span_first.weight, module.span_last.weight]
     embedding = torch.zeros(module.max_span_length, 0, dtype=torch.float64)
@@ -75,14 +83,16 @@ def reference_scores(
         "end": copied(module.type_end.weight, module.type_end.bias)(types),
         "span": copied(module.type_span.weight, module.type_span.bias)(types),
     }
+    if dropout:
+        of_types["span"] = of_types["span"] * dropout["types"]
 
     def word(kind: str, b: int, position: int) -> Tensor:
         scale = module.start_scale if kind == "start" else module.end_scale
         return cosine_logit(layers[kind](vectors[b, position]), of_types[kind], scale)
 
-    def span(b: int, first_position: int, last_position: int, width: int) -> Tensor:
+    def span(b: int, first_position: int, last_position: int, width: int, factor: Tensor | float) -> Tensor:
         joined = torch.cat([vectors[b, first_position], vectors[b, last_position], embedding[width - 1]])
-        return cosine_logit(layers["span"](joined), of_types["span"], module.span_scale)
+        return cosine_logit(layers["span"](joined) * factor, of_types["span"], module.span_scale)
 
     n_windows, n_words = first.shape
     n_widths = min(n_words, module.max_span_length)
@@ -90,11 +100,12 @@ def reference_scores(
     for b in range(n_windows):
         for t in range(n_words):
             for width in range(1, min(n_widths, n_words - t) + 1):
-                spans[b, t, width - 1] = span(b, int(first[b, t]), int(last[b, t + width - 1]), width)
+                factor = dropout["spans"][b, t, width - 1] if dropout else 1.0
+                spans[b, t, width - 1] = span(b, int(first[b, t]), int(last[b, t + width - 1]), width, factor)
     windows = range(n_windows)
     return SpanScores(
         span=spans,
-        span_threshold=torch.stack([span(b, 0, 0, 1) for b in windows]),
+        span_threshold=torch.stack([span(b, 0, 0, 1, dropout["cls"][b] if dropout else 1.0) for b in windows]),
         start=torch.stack([torch.stack([word("start", b, int(at)) for at in first[b]]) for b in windows]),
         end=torch.stack([torch.stack([word("end", b, int(at)) for at in last[b]]) for b in windows]),
         start_threshold=torch.stack([word("start", b, 0) for b in windows]),
@@ -102,23 +113,81 @@ def reference_scores(
     )
 
 
+@pytest.mark.parametrize("drop_sums", [False, True])
 @pytest.mark.parametrize("n_words", [1, 2, 5, 9])
 @pytest.mark.parametrize("max_span_length", [1, 3, 9, 30])
 @pytest.mark.parametrize("width_embedding_size", [0, 5])
 def test_logits_are_those_of_the_concatenated_layer(
-    n_words: int, max_span_length: int, width_embedding_size: int
+    n_words: int, max_span_length: int, width_embedding_size: int, drop_sums: bool
 ) -> None:
     """Starts, ends, spans and the thresholds from [CLS]."""
     module = make_module(max_span_length=max_span_length, width_embedding_size=width_embedding_size)
     inputs = make_input(n_words)
     with torch.no_grad():
-        found = SpanScores(*module(*inputs))
+        found = SpanScores(*module(*inputs, drop_sums=drop_sums))
         expected = reference_scores(module, *inputs)
     inside = ~expected.span.isnan()
     assert found.span.shape == expected.span.shape
     for name in ("span_threshold", "start", "end", "start_threshold", "end_threshold"):
         torch.testing.assert_close(getattr(found, name).double(), getattr(expected, name), rtol=0, atol=2e-5)
     torch.testing.assert_close(found.span.double()[inside], expected.span[inside], rtol=0, atol=2e-5)
+
+
+class KnownDropout(nn.Module):
+    """Dropout that keeps the factors it has drawn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drawn: list[Tensor] = []
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        self.drawn.append(torch.randint(0, 4, vectors.shape).clamp(max=1) / 0.75)
+        return vectors * self.drawn[-1]
+
+
+@pytest.mark.parametrize("width_embedding_size", [0, 5])
+def test_dropout_of_sums_is_that_of_the_published_code(width_embedding_size: int) -> None:
+    """Each span vector as a whole, and [CLS], has a draw of its own: dropout follows the concatenated layer."""
+    module = make_module(max_span_length=3, width_embedding_size=width_embedding_size)
+    module.dropout = dropout = KnownDropout()  # type: ignore[assignment]
+    inputs = make_input(6)
+    with torch.no_grad():
+        found = SpanScores(*module(*inputs, drop_sums=True))
+        factors = {drawn.shape: drawn for drawn in dropout.drawn}
+        # Types are drawn for spans first.
+        drawn = {
+            "types": dropout.drawn[0],
+            "spans": factors[torch.Size((2, 6, 3, 8))],
+            "cls": factors[torch.Size((2, 8))],
+        }
+        expected = reference_scores(module, *inputs, dropout=drawn)
+    inside = ~expected.span.isnan()
+    torch.testing.assert_close(found.span.double()[inside], expected.span[inside], rtol=0, atol=2e-5)
+    torch.testing.assert_close(found.span_threshold.double(), expected.span_threshold, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("span_dropout", ["parts", "sum"])
+def test_the_setting_says_what_dropout_is_drawn_for(span_dropout: str) -> None:
+    """Dropout of a vector of each span is drawn only for "sum"."""
+    layer = build_span_scorer(linear_size=8, max_span_length=3, width_embedding_size=5, span_dropout=span_dropout)
+    layer.set_dim("nI", TEXT_WIDTH)
+    layer.set_dim("nT", TYPE_WIDTH)
+    layer.initialize()
+    module = layer.shims[0].module
+    shapes: list[torch.Size] = []
+    module.dropout.register_forward_hook(lambda _, __, output: shapes.append(output.shape))
+    encoded, types = encode_input(5)
+    layer((encoded, types, Search()), is_train=True)
+    assert (torch.Size((2, 5, 3, 8)) in shapes) is (span_dropout == "sum")
+
+
+def encode_input(n_words: int) -> tuple[EncodedWindows, Tensor]:
+    """RETURNS (tuple): Two windows as the text encoder gives them, and vectors of types."""
+    vectors, first, last, types = make_input(n_words)
+    lengths = torch.tensor([n_words, n_words]).numpy()
+    nothing = torch.zeros(vectors.shape[:2]).numpy()
+    batch = WindowBatch(torch.arange(2).numpy(), nothing, nothing, lengths, first.numpy(), last.numpy(), lengths)
+    return EncodedWindows(batch, vectors, lambda _: None), types
 
 
 def found_by_loop(
@@ -301,10 +370,7 @@ def test_layer_hands_gradients_to_both_encoders() -> None:
     layer.set_dim("nT", TYPE_WIDTH)
     layer.initialize()
     vectors, first, last, types = make_input(5)
-    n_words = torch.tensor([5, 5]).numpy()
-    nothing = torch.zeros(vectors.shape[:2]).numpy()
-    batch = WindowBatch(torch.arange(2).numpy(), nothing, nothing, n_words, first.numpy(), last.numpy(), n_words)
-    encoded = EncodedWindows(batch, vectors, lambda _: None)
+    encoded, _ = encode_input(5)
     scores, backprop = layer((encoded, types, Search()), is_train=True)
     d_scores = SpanScores(*(torch.randn_like(tensor) for tensor in scores))
     d_vectors, d_types = backprop(d_scores)
