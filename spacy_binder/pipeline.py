@@ -149,6 +149,8 @@ class BinderNER(TrainablePipe):
         self.scorer = scorer
         self.loss_weights = {**DEFAULT_LOSS_WEIGHTS, **(loss_weights or {})}
         self.gold_counts: Counter[str] = Counter()
+        # Spans that `predict` found so far, but dropped: it keeps MAX_SPANS_PER_WORD.
+        self.n_dropped = 0
         self._n_docs = 0
         self._n_steps = 0
         # Training steps in which the component is not expected to have learned anything.
@@ -295,6 +297,7 @@ class BinderNER(TrainablePipe):
         for found in output.passes:
             parts.append(find_tokens(output.windows, found, union=union))
             n_dropped += found.n_dropped
+        self.n_dropped += n_dropped
         lowest = min([cfg["threshold"], *cfg["thresholds"].values()])
         if n_dropped and (lowest < LOW_THRESHOLD or self._n_steps >= self._first_steps):
             message = Warnings.BW04.format(n=n_dropped, threshold=lowest, cap=MAX_SPANS_PER_WORD, name=self.name)
