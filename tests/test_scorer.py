@@ -1,5 +1,7 @@
 """The registered scorer, compared with spancat's and with loops."""
 
+import pickle
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -95,6 +97,30 @@ def test_nested_offsets(spans: list[tuple[int, int, str]]) -> None:
     assert inside_another(doc, "sc") == sum(any(inside(a, b) for b in spans) for a in {*spans})
 
 
+CHARACTERS = st.integers(0, 12)
+OFFSETS = st.sets(st.tuples(CHARACTERS, CHARACTERS, st.sampled_from(["PER", "ORG"])), max_size=25)
+
+
+@settings(max_examples=200, deadline=None, database=None)
+@given(OFFSETS)
+def test_nesting_is_that_of_all_pairs(spans: set[tuple[int, int, str]]) -> None:
+    spans = {(start, start + 1 + length, label) for start, length, label in spans}
+    expected = {a for a in spans for b in spans if inside(a, b) or inside(b, a)}
+    assert nested_offsets(spans) == expected
+    doc = Doc(VOCAB, words=["w"] * 26, spaces=[False] * 26)
+    doc.spans["sc"] = [Span(doc, *span) for span in spans]
+    assert inside_another(doc, "sc") == sum(any(inside(a, b) for b in spans) for a in spans)
+
+
+def test_many_nested_spans_in_little_time() -> None:
+    """Each span lies inside all before it. All pairs would be 200 million."""
+    n = 20_000
+    spans = {(i, 2 * n - i, "PER") for i in range(n)}
+    started = time.process_time()
+    assert nested_offsets(spans) == spans
+    assert time.process_time() - started < 2
+
+
 def test_nested_recall_counts_both_levels() -> None:
     """Only the outermost of three nested spans is found."""
     scores = score(([RECTOR], [RECTOR, UNIVERSITY, PLACE, (9, 10, "PER")]))
@@ -163,3 +189,30 @@ def test_registered_under_another_key() -> None:
     assert scores["spans_entities_p"] == 1.0
     assert scores["spans_entities_nested_r"] == 0.5
     assert scores["spans_entities_per_type"]["ORG"]["r"] == 0.0
+
+
+@pytest.mark.parametrize(
+    "reference, labels, found",
+    [
+        (make_doc(None), None, r"\(0\)\. Convert the data again"),
+        (make_doc([]), ["PER"], r"doc.spans\['sc'\] \(0\), doc.ents \(0\)\. Convert the data again"),
+        (make_doc([RECTOR], "other"), ["PER"], r"doc.spans\['other'\] \(1\).* such as 'other'"),
+        (make_doc([UNIVERSITY]), ["PER"], r"with the labels ORG \(1\)\. Use data with labels that"),
+    ],
+    ids=["no group", "an empty group", "another group", "another label"],
+)
+def test_nothing_to_find_is_said_once(reference: Doc, labels: list[str] | None, found: str) -> None:
+    """At the first evaluation. The scores are those of the plain function."""
+    scorer = registry.scorers.get("spacy_binder.binder_scorer.v1")()
+    examples, options = [Example(make_doc([RECTOR]), reference)], {"spans_key": "sc", "labels": labels}
+    with pytest.warns(UserWarning, match=rf"BW10\] There is nothing to measure.*doc.spans\['sc'\].*{found}"):
+        first = scorer(examples, **options)
+    # Another warning would be an error.
+    assert first == scorer(examples, **options) == binder_score(examples, **options)
+
+
+def test_no_warning_where_there_is_something_to_find() -> None:
+    """One document with gold is enough. A pipeline is pickled with its scorer."""
+    scorer = pickle.loads(pickle.dumps(registry.scorers.get("spacy_binder.binder_scorer.v1")()))
+    examples = [Example(make_doc([]), make_doc(None)), Example(make_doc([]), make_doc([RECTOR]))]
+    assert scorer(examples, spans_key="sc", labels=["PER"])["spans_sc_r"] == 0.0
