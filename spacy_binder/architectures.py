@@ -26,14 +26,21 @@ def build_binder(
     text_encoder (Model): Encodes the text, like `spacy_binder.TextEncoder.v1`.
     scorer (Model): Compares words and spans with types, like `spacy_binder.SpanScorer.v1`.
     type_encoder (Model, optional): Encodes the descriptions of types, like `spacy_binder.TypeEncoder.v1`. If None, the
-        default, the text encoder encodes them too: one set of weights.
+        default, the text encoder encodes them too: one set of weights. If it has no name, it takes the text encoder's.
     RETURNS (Model): The model of `binder_ner`.
-    RAISES (ValueError): If there is no type encoder, and the text encoder has no encoder of its own to share.
+    RAISES (ValueError): If the type encoder needs the weights or the name of the text encoder, and that one has no
+        encoder of its own.
     """
+    has_own = text_encoder.name == NAME
     if type_encoder is None:
-        if text_encoder.name != NAME:
-            raise ValueError(Errors.B012.format(text_encoder=text_encoder.name))
+        if not has_own:
+            raise ValueError(Errors.B012.format(setting="type_encoder", text_encoder=text_encoder.name))
         type_encoder = shared_type_encoder(text_encoder)
+    settings = type_encoder.attrs.get("settings")
+    if isinstance(settings, TypeEncoderSettings) and not settings.name:
+        if not has_own:
+            raise ValueError(Errors.B012.format(setting="type_encoder.name", text_encoder=text_encoder.name))
+        settings.name = text_encoder.attrs["settings"].name
     return binder(text_encoder, type_encoder, scorer)
 
 
@@ -111,7 +118,7 @@ def build_listener(upstream: str = "*", max_batch_wordpieces: int = 4096) -> Mod
 
 
 def build_type_encoder(
-    name: str,
+    name: Optional[str] = None,
     freeze: bool = False,
     max_length: int = 128,
     mixed_precision: bool = False,
@@ -120,7 +127,8 @@ def build_type_encoder(
 ) -> Model[list[str], Any]:
     """Build a type encoder with weights of its own (`spacy_binder.TypeEncoder.v1`).
 
-    name (str): A folder, or the name of a model on the Hugging Face hub.
+    name (str, optional): A folder, or the name of a model on the Hugging Face hub. None, the default, takes that of
+        the text encoder.
     freeze (bool): Whether its weights stay as they are. Defaults to False.
     max_length (int): The most wordpieces per description. The rest of a longer one is cut off. Defaults to 128.
     mixed_precision (bool): Whether to multiply in bfloat16. Defaults to False.
@@ -131,7 +139,7 @@ def build_type_encoder(
     _at_least(3, max_length=max_length)
     return type_encoder(
         TypeEncoderSettings(
-            name=name,
+            name=name or "",
             freeze=freeze,
             max_length=max_length,
             mixed_precision=mixed_precision,

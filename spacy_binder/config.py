@@ -33,7 +33,7 @@ transformer_config = {}
 
 [model.type_encoder]
 @architectures = "spacy_binder.TypeEncoder.v1"
-name = ${model.text_encoder.name}
+name = null
 freeze = false
 max_length = 128
 mixed_precision = false
@@ -47,6 +47,7 @@ max_span_length = 30
 width_embedding_size = 128
 temperature = 0.07
 learn_rate_scale = 1.0
+span_dropout = "parts"
 """
 DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
 DEFAULT_LOSS_WEIGHTS = {"start": 0.2, "end": 0.2, "span": 0.6, "gold": 0.5, "threshold": 0.5}
