@@ -6,6 +6,7 @@ from typer import Typer
 from .calibrate import calibrate_cli
 from .convert import convert_cli
 from .evaluate import evaluate_cli
+from .init_config import init_config_cli
 from .optimize import optimize_cli
 
 binder_cli = Typer(name="binder", help="Commands of spacy-binder", no_args_is_help=True)
@@ -21,3 +22,4 @@ binder_cli.command("calibrate")(calibrate_cli)
 binder_cli.command("evaluate")(evaluate_cli)
 binder_cli.command("optimize")(optimize_cli)
 binder_cli.command("convert")(convert_cli)
+binder_cli.command("init-config")(init_config_cli)
