@@ -75,6 +75,57 @@ def test_conll_tokens_with_spaces_and_signs(tmp_path: Path) -> None:
     assert spans_of(doc) == [(1, 2, "GPE")]
 
 
+@pytest.mark.parametrize("space", "\u00a0\u2007\u202f\u3000\u2028\x0b\x0c\x1c\x85")
+@pytest.mark.parametrize("separator", ["\t", " ", "  "])
+def test_conll_only_spaces_and_tabs_separate(tmp_path: Path, space: str, separator: str) -> None:
+    """A token with another kind of whitespace stays whole, at any place."""
+    tokens = [f"10{space}000", f"{space}x", f"x{space}", space, "EUR"]
+    [doc] = read(tmp_path, "".join(f"{token}{separator}B-MONEY\n" for token in tokens), Problems())
+    assert [token.text for token in doc] == tokens
+    assert spans_of(doc)[0] == (0, 1, "MONEY")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\r\n"])
+def test_conll_line_ends(tmp_path: Path, end: str) -> None:
+    """Those of all systems. A byte order mark is no part of the first token."""
+    text = end.join(["\ufeffIn O", "Riga B-GPE", "", "it\tO", "rained\tO", ""])
+    (tmp_path / "x.conll").write_bytes(text.encode())
+    [doc] = read_conll(tmp_path / "x.conll", NLP, problems=Problems(strict=True))
+    assert [token.text for token in doc] == ["In", "Riga", "it", "rained"]
+    assert (spans_of(doc), len(list(doc.sents))) == ([(1, 2, "GPE")], 2)
+
+
+def test_conll_line_numbers_with_all_line_ends(tmp_path: Path) -> None:
+    (tmp_path / "x.conll").write_bytes(b"a O\rb O\r\nc O\n\rd\r")
+    with pytest.raises(ValueError, match=r"line 5: 1 column\(s\) in 'd'"):
+        list(read_conll(tmp_path, NLP, problems=Problems()))
+
+
+COMMENTS = "# id 5f\tdomain=en\n#riga\tO\n# O\nNew York\tB-GPE\n\n#\thttp://x [2009]\nit\tO\n"
+
+
+def test_conll_comments(tmp_path: Path) -> None:
+    """As in MultiCoNER and GermEval. A line with a tag is no comment. Without the option, comments are errors."""
+    [doc] = read(tmp_path, COMMENTS, comment="#")
+    assert [token.text for token in doc] == ["#riga", "#", "New York", "it"]
+    assert (spans_of(doc), len(list(doc.sents))) == ([(2, 3, "GPE")], 2)
+    with pytest.raises(ValueError, match=r"line 1: the tag 'domain=en'"):
+        read(tmp_path, COMMENTS)
+    with pytest.raises(ValueError, match=r"line 6: the tag 'http.*2009\]'"):
+        read(tmp_path, COMMENTS, comment="# id")
+
+
+def test_conll_levels(tmp_path: Path) -> None:
+    """As in GermEval: number, token, outer tag, inner tag. A span of both columns is kept once."""
+    text = "# x\n1\tBank\tB-ORG\tO\n2\tof\tI-ORG\tO\n3\tRiga\tI-ORG\tB-GPE\n4\tOslo\tB-GPE\tB-GPE\n"
+    options = {"token_column": 1, "tag_columns": [2, 3], "comment": "#"}
+    [doc] = read(tmp_path, text, problems := Problems(), **options)
+    assert spans_of(doc) == [(0, 3, "ORG"), (2, 3, "GPE"), (3, 4, "GPE")]
+    assert [(p.line, p.text) for p in problems.first["duplicate"]] == [(5, "Oslo")]
+    [doc] = read(tmp_path, text.replace("B-GPE\tB-GPE", "O\tO").replace("B-", "S-"), Problems(), **options)
+    assert spans_of(doc) == [(0, 1, "ORG"), (1, 3, "ORG"), (2, 3, "GPE")]
+
+
 def test_conll_folder(tmp_path: Path) -> None:
     """A document ends with its file. The scheme is found for each file."""
     (tmp_path / "a.tsv").write_text("a I-X\nb B-X", encoding="utf8")
@@ -89,6 +140,10 @@ def test_conll_folder(tmp_path: Path) -> None:
         ("a O\nb\n", {}, 2, r"1 column\(s\) in 'b'\. Expected a token and a tag"),
         ("a O\nb O\n", {"tag_column": 3}, 1, r"2 column\(s\)"),
         ("\tO\n", {}, 1, r"2 column\(s\)"),
+        ("a O\n -X- _ O\n", {}, 2, r"4 column\(s\) in ' -X- _ O'\. Expected a token and a tag"),
+        ("a\tB-X\t\n", {}, 1, r"the tag ''"),
+        ("a\tO\n", {"tag_columns": [1, 2]}, 1, r"2 column\(s\) in 'a\\tO'\. Expected a token and 2 tags"),
+        ("a\tO\tX\n", {"tag_columns": [1, 2]}, 1, r"the tag 'X'"),
         ("a O\n\nb PER\n", {}, 3, r"the tag 'PER'\. Expected O, or a tag such as B-LABEL"),
         ("a B-\n", {}, 1, r"the tag 'B-'"),
         ("a Q-PER\n", {}, 1, r"the tag 'Q-PER'"),
@@ -103,6 +158,11 @@ def test_conll_errors(tmp_path: Path, text: str, options: dict, line: int, probl
 def test_conll_unknown_scheme(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"B016\] Unknown scheme 'bio'.*iob1, iob2, iobes"):
         read(tmp_path, "a O\n", scheme="bio")
+
+
+def test_conll_wrong_number_of_sentences(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"B007\] `sentences_per_doc` has to be at least 0, but is -1"):
+        read(tmp_path, "a O\n", sentences_per_doc=-1)
 
 
 def test_conll_tags_without_label(tmp_path: Path) -> None:
