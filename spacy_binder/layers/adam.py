@@ -51,6 +51,10 @@ class TorchAdam:
             for name, param in self.named.items():
                 self._average(optimizer.averages, (shim_id, name), param.data)
 
+    def follow_device(self) -> None:
+        """Move the optimizer's state to where the parameters are now."""
+        self.adam.load_state_dict(self.adam.state_dict())
+
     def _average(self, averages: dict[Any, Any], key: tuple[int, str], weights: Tensor) -> None:
         n_updates = self.optimizer.nr_update[key] = self.optimizer.nr_update[key] + 1
         if key not in averages:

@@ -22,8 +22,9 @@ from ..config import find_encoder
 from ..errors import Errors
 from ..modules.encoder import Encoder
 from ..text.arrays import Ints1d, Ints2d, pad
-from ..text.wordpieces import TokenizerT
+from ..text.wordpieces import TokenizerT, reset_tokenizer
 from .module_shim import ModuleShim
+from .process import use_one_thread_in_fork
 
 # How weights may be saved.
 STORAGES = ("float32", "bfloat16")
@@ -75,6 +76,7 @@ class EncoderShim(ModuleShim):
         """
         from transformers import AutoConfig, AutoModel, AutoTokenizer
 
+        use_one_thread_in_fork()
         path, places = find_encoder(name)
         rates: dict[str, float] = {}
         try:
@@ -89,6 +91,7 @@ class EncoderShim(ModuleShim):
             raise ValueError(message) from error
         if attention_dropout is not None and not rates:
             raise ValueError(Errors.B040.format(encoder=name, known=" or ".join(ATTENTION_DROPOUTS)))
+        reset_tokenizer(tokenizer)
         self.tokenizer = tokenizer
         self.storage = "float32"
         self.quantized = b""
@@ -196,6 +199,7 @@ class EncoderShim(ModuleShim):
             raise ValueError(Errors.B041.format(storage=storage, known=" or ".join(STORAGES)))
         from transformers import AutoConfig, AutoModel, AutoTokenizer
 
+        use_one_thread_in_fork()
         with TemporaryDirectory() as folder:
             for name, content in msg["tokenizer"].items():
                 (Path(folder) / name).write_bytes(content)
@@ -203,6 +207,7 @@ class EncoderShim(ModuleShim):
             (Path(folder) / "config.json").write_text(json.dumps(msg["config"]), encoding="utf8")
             self.tokenizer = AutoTokenizer.from_pretrained(folder)
             transformer = AutoModel.from_config(AutoConfig.from_pretrained(folder))
+        reset_tokenizer(self.tokenizer)
         self.storage = storage
         self.quantized = msg.get("quantized", b"")
         self.set_module(Encoder(transformer, word_shapes=msg.get("word_shapes", False)))

@@ -7,20 +7,22 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import srsly
+import torch
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from thinc.api import Optimizer, PyTorchShim, get_torch_default_device, torch2xp, xp2torch
 from torch import nn
 
 from .adam import TorchAdam
-from .process import use_one_thread_in_forks
+from .process import use_one_thread_in_fork, watch_forks
 
 
 class ModuleShim(PyTorchShim):
     """Holds a torch module that is built when its settings are known.
 
     Unlike thinc's own shim it saves weights as safetensors, supports averaged weights (`use_averages` of the
-    optimizer), and has a `cache` that lives until the weights change.
+    optimizer), and has a `cache` that lives until the weights change. The module is in evaluation mode, except inside
+    `in_training`: predictions never change a mode, so threads can share the module.
     """
 
     _model: nn.Module | None
@@ -31,7 +33,7 @@ class ModuleShim(PyTorchShim):
         learn_rate_scale (float): Factor of the optimizer's learning rate for this module. Defaults to 1.
         """
         super().__init__(None)
-        use_one_thread_in_forks()
+        watch_forks()
         self._build = build
         self._settings: dict[str, Any] = {}
         self._learn_rate_scale = learn_rate_scale
@@ -58,17 +60,50 @@ class ModuleShim(PyTorchShim):
 
         **settings: Arguments of the callable given to the constructor.
         """
+        use_one_thread_in_fork()
         self._settings = settings
         self.set_module(self._build(**settings))
 
     def set_module(self, module: nn.Module) -> None:
-        """Hold a module, on the default device.
+        """Hold a module, on the default device and in evaluation mode.
 
         module (nn.Module): The module.
         """
-        self._model = module.to(get_torch_default_device())
+        self._model = module.to(get_torch_default_device()).eval()
         self._adam = None
         self.cache.clear()
+
+    @contextlib.contextmanager
+    def in_training(self) -> Iterator[None]:
+        """Put the module into training mode inside a `with` block."""
+        module = self.module
+        module.train()
+        try:
+            yield
+        finally:
+            module.eval()
+
+    def backprop(self, outputs: Any, gradients: Any) -> None:
+        """Backpropagate through a forward pass, whose activations may be computed a second time for that.
+
+        outputs (Tensor / Sequence[Tensor]): What the module gave.
+        gradients (Tensor / Sequence[Tensor]): Their gradients.
+        """
+        with self.in_training():
+            torch.autograd.backward(outputs, gradients)
+        self.cache.clear()
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        """Move the module and the state of its optimizer.
+
+        device_type (str): cpu or gpu.
+        device_id (int): Number of the GPU.
+        """
+        self.cache.clear()
+        if self._model is not None:
+            super().to_device(device_type, device_id)
+        if self._adam is not None:
+            self._adam.follow_device()
 
     def finish_update(self, optimizer: Optimizer) -> None:
         """Update the weights with their gradients.
@@ -106,13 +141,15 @@ class ModuleShim(PyTorchShim):
             for name, param in self._model.named_parameters():
                 if (self.id, name) in params:
                     given[name] = (param, param.data)
-        for name, (param, data) in given.items():
-            param.data = xp2torch(params[self.id, name], device=param.device).view_as(data)
-        self.cache.clear()
-        yield
-        for param, data in given.values():
-            param.data = data
-        self.cache.clear()
+        try:
+            for name, (param, data) in given.items():
+                param.data = xp2torch(params[self.id, name], device=param.device).view_as(data)
+            self.cache.clear()
+            yield
+        finally:
+            for param, data in given.values():
+                param.data = data
+            self.cache.clear()
 
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): Settings and weights."""

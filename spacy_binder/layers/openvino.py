@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
@@ -28,6 +29,8 @@ ENGINES = {"torch": ("float32", "bfloat16"), "openvino": ("float32", "bfloat16",
 HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 # Networks that were compiled before this process was forked.
 FROM_BEFORE_FORK: list[Any] = []
+# Threads that need the same network wait for the first one that compiles it.
+COMPILING = threading.Lock()
 
 
 def is_installed(package: str = "openvino") -> bool:
@@ -62,15 +65,16 @@ def compile_encoder(shim: EncoderShim, precision: str) -> CompiledEncoder:
     RAISES (ValueError): If OpenVINO can't compile it.
     """
     made_for = (precision, torch.get_num_threads())
-    kept = shim.cache.get(CompiledEncoder)
-    if kept is None or kept.made_for != made_for:
-        check_engine("openvino", precision, next(shim.module.parameters()).device.type)
-        kept = shim.cache[CompiledEncoder] = CompiledEncoder(shim, *made_for)
+    with COMPILING:
+        kept = shim.cache.get(CompiledEncoder)
+        if kept is None or kept.made_for != made_for:
+            check_engine("openvino", precision, next(shim.module.parameters()).device.type)
+            kept = shim.cache[CompiledEncoder] = CompiledEncoder(shim, *made_for)
     return kept
 
 
 class CompiledEncoder:
-    """An encoder compiled by OpenVINO, for any number of windows of any length."""
+    """An encoder compiled by OpenVINO, for any number of windows of any length, and for several threads."""
 
     def __init__(self, shim: EncoderShim, precision: str, n_threads: int) -> None:
         """
@@ -91,6 +95,8 @@ class CompiledEncoder:
             "NUM_STREAMS": 1,
         }
         self._compiled: Any = openvino.compile_model(network, "CPU", options)
+        # A request serves one thread at a time.
+        self._idle_requests: list[Any] = []
 
     def __call__(self, batch: WindowBatch) -> Tensor:
         """Encode windows.
@@ -99,12 +105,18 @@ class CompiledEncoder:
         RETURNS (Tensor): Last hidden states, float32. *Shape:* (B, L, H).
         """
         inputs = _inputs(batch)[: len(self._compiled.inputs)]
-        return torch.from_numpy(self._compiled(inputs)[0])
+        try:
+            request = self._idle_requests.pop()
+        except IndexError:
+            request = self._compiled.create_infer_request()
+        vectors = torch.from_numpy(request.infer(inputs, share_inputs=True)[0])
+        self._idle_requests.append(request)
+        return vectors
 
     def __del__(self) -> None:
         # A fork does not have its threads, and would wait for them forever.
         if hasattr(self, "_compiled") and os.getpid() != self._process:
-            FROM_BEFORE_FORK.append(self._compiled)
+            FROM_BEFORE_FORK.append((self._compiled, self._idle_requests))
 
 
 def convert(module: Encoder) -> Any:

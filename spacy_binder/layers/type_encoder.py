@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,18 +14,22 @@ from thinc.api import Model
 from torch import Tensor
 
 from ..text.arrays import pad
+from ..text.wordpieces import tokenize_texts
 from .encoder_shim import EncoderShim
 from .types import Settings
 
 # Padded wordpieces per forward pass.
 MAX_BATCH_WORDPIECES = 2048
+# Descriptions whose vectors are cached. 1,024 vectors of 768 numbers take 3 MB.
+MAX_CACHED = 1024
 
 
 @dataclass
 class TypeEncoderSettings(Settings):
     """Settings of a type encoder. They are the arguments of `spacy_binder.TypeEncoder.v1`.
 
-    name (str): A folder, or the name of a model on the Hugging Face hub.
+    name (str): A folder, or the name of a model on the Hugging Face hub. The architecture of the model replaces an empty
+        one by that of the text encoder.
     freeze (bool): Whether the weights stay as they are. Defaults to False.
     max_length (int): The most wordpieces per description. Defaults to 128.
     mixed_precision (bool): Whether to multiply in bfloat16. Defaults to False.
@@ -73,24 +79,62 @@ def forward(model: Model, descriptions: list[str], is_train: bool) -> tuple[Tens
 
 
 def shared_type_encoder(text_encoder: Model) -> Model[list[str], Tensor]:
-    """Make a type encoder that shares the weights of the text encoder.
+    """Make a type encoder that shares the weights of the text encoder. That is its layer, so copies share it too.
 
     text_encoder (Model): A text encoder with an encoder of its own.
     RETURNS (Model): Descriptions → their vectors, shape (K, H).
     """
-    settings = TypeEncoderSettings(text_encoder.attrs["settings"].name)
+    return Model(
+        "binder_shared_type_encoder",
+        forward_shared,
+        init=init_shared,
+        layers=[text_encoder],
+        dims={"nO": None},
+        attrs={"settings": TypeEncoderSettings(text_encoder.attrs["settings"].name)},
+    )
 
-    def forward_shared(model: Model, descriptions: list[str], is_train: bool) -> tuple[Tensor, Callable]:
-        """Encode K descriptions with the text encoder. See `forward`."""
-        shim: Any = text_encoder.shims[0]
-        return encode_types(shim, descriptions, settings, learn=is_train)
 
-    def init_shared(model: Model, X: Any = None, Y: Any = None) -> None:
-        """Take over the width of the text encoder."""
-        model.set_dim("nO", text_encoder.get_dim("nO"), force=True)
+def init_shared(model: Model, X: Any = None, Y: Any = None) -> None:
+    """Take over the width of the text encoder."""
+    model.set_dim("nO", model.layers[0].get_dim("nO"), force=True)
 
-    attrs = {"settings": settings}
-    return Model("binder_shared_type_encoder", forward_shared, init=init_shared, dims={"nO": None}, attrs=attrs)
+
+def forward_shared(model: Model, descriptions: list[str], is_train: bool) -> tuple[Tensor, Callable]:
+    """Encode K descriptions with the text encoder. See `forward`."""
+    shim: Any = model.layers[0].shims[0]
+    return encode_types(shim, descriptions, model.attrs["settings"], learn=is_train)
+
+
+class CachedVectors:
+    """The vectors of the descriptions that were used last, for several threads.
+
+    There is no lock, because a fork would inherit it locked. Each step is atomic instead.
+    """
+
+    def __init__(self) -> None:
+        self._vectors: OrderedDict[str, Tensor] = OrderedDict()
+
+    def find(self, descriptions: Iterable[str]) -> dict[str, Tensor]:
+        """Look up descriptions.
+
+        descriptions (Iterable[str]): The descriptions.
+        RETURNS (dict[str, Tensor]): The vectors of those that are cached.
+        """
+        vectors = ((text, self._vectors.get(text)) for text in descriptions)
+        return {text: vector for text, vector in vectors if vector is not None}
+
+    def keep(self, vectors: dict[str, Tensor]) -> None:
+        """Cache vectors, and drop those that were not used for longest.
+
+        vectors (dict[str, Tensor]): The vectors of all descriptions of a call. They stay, whatever their number.
+        """
+        for text, vector in vectors.items():
+            self._vectors[text] = vector
+            # Another thread may have dropped it.
+            with suppress(KeyError):
+                self._vectors.move_to_end(text)
+        while len(self._vectors) > max(MAX_CACHED, len(vectors)):
+            self._vectors.popitem(last=False)
 
 
 def encode_types(
@@ -109,22 +153,26 @@ def encode_types(
         vectors = _encode_batch(shim, descriptions, settings, is_train=True)
 
         def backprop(d_vectors: Tensor) -> list:
-            torch.autograd.backward(vectors, d_vectors.to(vectors.dtype))
-            shim.cache.clear()
+            shim.backprop(vectors, d_vectors.to(vectors.dtype))
             return []
 
         return vectors, backprop
-    missing = sorted({text for text in descriptions if text not in shim.cache}, key=len)
+    # A change of the weights takes it out of the cache, so vectors of old weights are never put into a new one.
+    cached: CachedVectors = shim.cache.setdefault(CachedVectors, CachedVectors())
+    found = cached.find(descriptions)
+    missing = sorted({text for text in descriptions if text not in found}, key=len)
     size = max(1, MAX_BATCH_WORDPIECES // settings.max_length)
     for start in range(0, len(missing), size):
         texts = missing[start : start + size]
-        found = _encode_batch(shim, texts, settings, is_train=False)
-        shim.cache.update(zip(texts, found.float(), strict=True))
-    return torch.stack([shim.cache[text] for text in descriptions]), lambda _: []
+        rows = _encode_batch(shim, texts, settings, is_train=False).float()
+        # Copies, because a row would keep the memory of the whole batch.
+        found.update((text, row.clone()) for text, row in zip(texts, rows, strict=True))
+    cached.keep(found)
+    return torch.stack([found[text] for text in descriptions]), lambda _: []
 
 
 def _encode_batch(shim: EncoderShim, texts: list[str], settings: TypeEncoderSettings, *, is_train: bool) -> Tensor:
-    rows = shim.tokenizer(texts, truncation=True, max_length=settings.max_length)["input_ids"]
+    rows = tokenize_texts(texts, shim.tokenizer, max_length=settings.max_length)
     lengths = numpy.array([len(row) for row in rows], dtype="int64")
     flat = numpy.array([wordpiece for row in rows for wordpiece in row], dtype="int64")
     input_ids = pad(flat, lengths, fill=shim.tokenizer.pad_token_id or 0)

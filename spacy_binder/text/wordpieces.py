@@ -58,10 +58,40 @@ def special_wordpieces(tokenizer: TokenizerT) -> tuple[list[int], list[int]]:
     raise ValueError(Errors.B011.format(encoder=tokenizer.name_or_path))
 
 
+def tokenize_texts(texts: list[str], tokenizer: TokenizerT, *, max_length: int) -> list[list[int]]:
+    """Tokenize texts whole, with special wordpieces.
+
+    A tokenizer that cuts off what is too long has another state than one that doesn't, and threads can't change the
+    state of a tokenizer that they share. So it is cut off here.
+
+    texts (list[str]): The texts.
+    tokenizer (PreTrainedTokenizerBase): A Hugging Face tokenizer, see `reset_tokenizer`.
+    max_length (int): The most wordpieces per text. The rest of a longer text is cut off before the special wordpieces.
+    RETURNS (list[list[int]]): Wordpiece ids of each text.
+    """
+    tokenized = tokenizer(texts, return_attention_mask=False, return_special_tokens_mask=True, verbose=False)
+    rows = []
+    for row, is_special in zip(tokenized["input_ids"], tokenized["special_tokens_mask"], strict=True):
+        excess = len(row) - max_length
+        if excess > 0:
+            end = max((i for i, special in enumerate(is_special, start=1) if not special), default=len(row))
+            row = row[: end - excess] + row[end:]
+        rows.append(row)
+    return rows
+
+
+def reset_tokenizer(tokenizer: TokenizerT) -> None:
+    """Let a tokenizer neither cut off nor pad, as its file may tell it to. Later calls don't change its state.
+
+    tokenizer (PreTrainedTokenizerBase): A Hugging Face tokenizer.
+    """
+    tokenizer("a", padding=False, truncation=False)
+
+
 def tokenize(docs: Sequence[Doc], tokenizer: TokenizerT, *, capacity: int) -> Wordpieces:
     """Tokenize docs token by token. Each distinct token is tokenized once.
 
-    docs (Sequence[Doc]): The docs. They share one vocab.
+    docs (Sequence[Doc]): The docs. Each one may have a vocab of its own.
     tokenizer (PreTrainedTokenizerBase): A Hugging Face tokenizer.
     capacity (int): The most wordpieces per token. The rest of a longer token is cut off and reported.
     RETURNS (Wordpieces): The wordpieces.
@@ -82,8 +112,9 @@ def tokenize(docs: Sequence[Doc], tokenizer: TokenizerT, *, capacity: int) -> Wo
         after_space[token == 0] = 0
         keys += after_space
     _, where, inverse = numpy.unique(keys, return_index=True, return_inverse=True)
-    strings = docs[0].vocab.strings
-    texts = [" " * int(after_space[i]) + strings[int(orth[i])] for i in where]
+    strings = [doc.vocab.strings for doc in docs]
+    owner = numpy.searchsorted(doc_token, where, side="right") - 1
+    texts = [" " * int(after_space[i]) + strings[k][int(orth[i])] for i, k in zip(where, owner, strict=True)]
     pieces = tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
     pieces = [[] if space else ids for ids, space in zip(pieces, is_space[where].astype(bool), strict=True)]
     too_long = [text for text, ids in zip(texts, pieces, strict=True) if len(ids) > capacity]
