@@ -154,6 +154,7 @@ class Errors:
         "[B050] {path} is no DocBin, or it is damaged. `spacy binder convert` writes DocBins, files that end in .spacy. "
         "The cause: {cause}"
     )
+    B051 = "[B051] {path} can't be written: {problem}. Name another path."
     B053 = (
         "[B053] {existing} would be overwritten. Give another `--output`, or set `--force`: it overwrites {output}, "
         "keeps the descriptions in {labels} and adds new labels to them."

@@ -17,7 +17,7 @@ from .ace_apf import read_apf
 from .ace_sgml import OUTSIDE, Source, read_sgml
 from .files import source_files
 from .problems import Problems
-from .spans import Annotation, set_spans_by_characters
+from .spans import Annotation, set_spans_by_characters, trim
 
 TYPES = ("FAC", "GPE", "LOC", "ORG", "PER", "VEH", "WEA")
 MENTIONS = ("extent", "head")
@@ -139,12 +139,10 @@ def _locate(mention: Annotation, quoted: str, source: Source, path: Path, proble
         kind = "outside the text"
     else:
         first, after = source.positions[start], source.positions[end] + 1
-        text = source.text[first:after]
         # Whitespace at the ends does not belong to the mention. It differs between file and text anyway.
-        first += len(text) - len(text.lstrip())
-        text = text.strip()
-        if "".join(text.split()) == "".join(unescape(quoted).split()):
-            return Annotation(first, first + len(text), label, line)
+        first, after = trim(source.text[first:after], first)
+        if "".join(source.text[first:after].split()) == "".join(unescape(quoted).split()):
+            return Annotation(first, after, label, line)
         kind = "other text"
     problems.add(kind, path, line, quoted, intended=kind == "outside the text")
     return None

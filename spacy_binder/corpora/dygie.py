@@ -11,8 +11,10 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import Errors
-from .files import json_objects, source_files
-from .problems import Problems, wrong_format
+from .files import source_files
+from .json_values import JSON_SUFFIXES, json_objects
+from .problems import Problems
+from .records import WrongRecord, names_of, read_records
 from .spans import Annotation, set_spans_by_tokens
 
 KEYS = ("ners", "ner")
@@ -36,23 +38,33 @@ def read_dygie(
     """
     if offsets not in OFFSETS:
         raise ValueError(Errors.B016.format(kind="offsets", name=offsets, known=", ".join(OFFSETS)))
-    for file in source_files(path, (".jsonlines", ".jsonl", ".json")):
-        for number, value in json_objects(file):
-            sentences, entities = _parts(file, number, value)
-            starts = [0]
-            for sentence in sentences:
-                starts.append(starts[-1] + len(sentence))
-            by_sentence = offsets == "sentence" or (offsets == "auto" and _count_by_sentence(value, entities, starts))
-            annotations = [
-                Annotation(first + by_sentence * start, last + by_sentence * start + 1, label, number)
-                for start, found in zip(starts, entities, strict=False)
-                for first, last, label in found
-            ]
-            words = [word for sentence in sentences for word in sentence]
-            sent_starts: list[bool | int | None] = [i == 0 for sentence in sentences for i in range(len(sentence))]
-            doc = Doc(nlp.vocab, words=words, sent_starts=sent_starts)
-            set_spans_by_tokens(doc, annotations, spans_key=spans_key, path=file, problems=problems)
-            yield doc
+    for file in source_files(path, JSON_SUFFIXES):
+        yield from _read_file(file, nlp, spans_key, problems, offsets)
+
+
+def _read_file(path: Path, nlp: Language, spans_key: str, problems: Problems, offsets: str) -> Iterator[Doc]:
+    def read(number: int, value: dict[str, Any]) -> Doc:
+        sentences, entities = _parts(value)
+        starts = [0]
+        for sentence in sentences:
+            starts.append(starts[-1] + len(sentence))
+        by_sentence = offsets == "sentence" or (offsets == "auto" and _count_by_sentence(value, entities, starts))
+        annotations = []
+        for found, (low, high) in zip(entities, pairwise(starts), strict=True):
+            for first, last, label in found:
+                start, end = first + by_sentence * low, last + by_sentence * low + 1
+                if by_sentence and (start < low or end > high):
+                    # It would be a span of another sentence.
+                    problems.add("out of range", path, number, f"{label} at {start}:{end}")
+                else:
+                    annotations.append(Annotation(start, end, label, number))
+        words = [word for sentence in sentences for word in sentence]
+        sent_starts: list[bool | int | None] = [i == 0 for sentence in sentences for i in range(len(sentence))]
+        doc = Doc(nlp.vocab, words=words, sent_starts=sent_starts)
+        set_spans_by_tokens(doc, annotations, spans_key=spans_key, path=path, problems=problems)
+        return doc
+
+    return read_records(path, json_objects(path), read, problems)
 
 
 def _count_by_sentence(value: dict[str, Any], entities: list[list], starts: list[int]) -> bool:
@@ -64,7 +76,7 @@ def _count_by_sentence(value: dict[str, Any], entities: list[list], starts: list
     return fits_sentence if fits_sentence != fits_document else "ners" in value
 
 
-def _parts(path: Path, number: int, value: dict[str, Any]) -> tuple[list[list[str]], list[list]]:
+def _parts(value: dict[str, Any]) -> tuple[list[list[str]], list[list]]:
     sentences = value.get("sentences")
     entities = next((value[key] for key in KEYS if key in value), None)
     is_right = (
@@ -76,7 +88,7 @@ def _parts(path: Path, number: int, value: dict[str, Any]) -> tuple[list[list[st
         and all(_is_entity(entity) for found in entities for entity in found)
     )
     if not is_right:
-        raise wrong_format(path, number, f"an object with {', '.join(value) or 'nothing'}", EXPECTED)
+        raise WrongRecord(f"an object with {names_of(value)}", EXPECTED)
     return sentences, entities  # type: ignore[return-value]
 
 

@@ -1,47 +1,81 @@
-"""Find the files of a corpus, and read their lines, JSON objects and XML elements."""
+"""Find the files of a corpus, and read their lines, names and XML elements."""
 
 from __future__ import annotations
 
-import json
 import os
-import re
-from codecs import BOM_UTF8
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO, NoReturn
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
-
-import srsly
 
 from ..errors import Errors
 from .problems import wrong_format
 
-# Characters to read at a time.
-CHUNK = 1 << 20
-BETWEEN_VALUES = re.compile(r"[\s,]*")
-# Attribute that xml_events adds to elements.
-LINE = "line"
+# Attribute that xml_events adds to elements. No attribute in a file can have this name.
+LINE = " line"
+# Elements inside each other. Those of GENIA and ACE are about ten deep.
+MAX_DEPTH = 100
 
 
 def source_files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
     """List the files to read.
 
     path (Path): A file with any name, or a folder.
-    suffixes (tuple[str, ...]): Possible endings of the names of files in a folder.
-    RETURNS (list[Path]): The file, or the files in the folder and its subfolders, sorted, without hidden ones.
-    RAISES (ValueError): If there is no file.
+    suffixes (tuple[str, ...]): Possible endings of the names of files in a folder, in small or capital letters.
+    RETURNS (list[Path]): The file, or the files in the folder and its subfolders, sorted, without hidden ones. Links
+        to folders are followed.
+    RAISES (ValueError): If there is no file, or one that can't be read.
     """
-    if path.is_file():
-        return [path]
     if not path.is_dir():
-        raise ValueError(Errors.B030.format(path=path))
-    files = []
-    for folder, folders, names in os.walk(path):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        files += [Path(folder, name) for name in names if name.endswith(suffixes) and not name.startswith(".")]
+        if not os.path.lexists(path):
+            raise ValueError(Errors.B030.format(path=path))
+        _require_regular(path)
+        return [path]
+    endings = tuple(suffix.lower() for suffix in suffixes)
+    files: list[Path] = []
+    seen: set[str] = set()
+    for folder, folders, names in os.walk(path, onerror=_cannot_list, followlinks=True):
+        # Links can lead back to a folder above.
+        real = os.path.realpath(folder)
+        folders[:] = [] if real in seen else [name for name in folders if not name.startswith(".")]
+        names = [] if real in seen else names
+        seen.add(real)
+        found = [Path(folder, name) for name in names if name.lower().endswith(endings) and not name.startswith(".")]
+        for file in found:
+            _require_regular(file)
+        files += found
     if not files:
         raise ValueError(Errors.B029.format(path=path, suffixes=" or ".join(suffixes)))
     return sorted(files)
+
+
+def _require_regular(path: Path) -> None:
+    # To open a pipe would wait for ever.
+    if not path.is_file():
+        cause = "it is not a regular file" if path.exists() else "it is a link to a missing file"
+        raise ValueError(Errors.B044.format(path=path, cause=cause))
+
+
+def _cannot_list(error: OSError) -> NoReturn:
+    raise ValueError(Errors.B044.format(path=error.filename, cause=error.strerror)) from None
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading.
+
+    path (Path): The file.
+    YIELDS (BinaryIO): The file.
+    RAISES (ValueError): If the file can't be opened or read.
+    """
+    if os.path.lexists(path):
+        _require_regular(path)
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise ValueError(Errors.B044.format(path=path, cause=error.strerror or error)) from None
 
 
 def whole_text(path: Path) -> str:
@@ -49,9 +83,10 @@ def whole_text(path: Path) -> str:
 
     path (Path): The file, in UTF-8.
     RETURNS (str): Its text.
-    RAISES (ValueError): If the file is not in UTF-8.
+    RAISES (ValueError): If the file can't be read or is not in UTF-8.
     """
-    content = path.read_bytes()
+    with open_file(path) as file:
+        content = file.read()
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -64,90 +99,77 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
 
     path (Path): The file, in UTF-8.
     YIELDS (tuple[int, str]): Number of the line, from 1, and the line without its line break.
-    RAISES (ValueError): If the file is not in UTF-8.
+    RAISES (ValueError): If the file can't be read or is not in UTF-8.
     """
     # A file in text mode decodes ahead and does not know the line of an error.
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+    with open_file(path) as file:
+        for number, line in enumerate(_lines(file), start=1):
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
                 raise wrong_format(path, number, str(error), "text in UTF-8") from None
-            yield number, text.rstrip("\r\n")
+            yield number, text
 
 
-def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Read the objects of a JSON file one at a time.
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """YIELDS (bytes): Each line without its end, which is \\n, \\r\\n or \\r."""
+    for line in file:
+        line = line.rstrip(b"\r\n")
+        if b"\r" in line:
+            yield from line.splitlines()
+        else:
+            yield line
 
-    path (Path): The file, in UTF-8. It has one object per line, or is an array of objects.
-    YIELDS (tuple[int, dict]): Line on which the object begins, and the object.
-    RAISES (ValueError): If the file is neither.
+
+def read_names(path: Path) -> list[str]:
+    """Read a list of documents.
+
+    path (Path): The file, with one name per line.
+    RETURNS (list[str]): The names, in this order.
+    RAISES (ValueError): If there is no such file, it can't be read, or it has no names.
     """
-    with path.open("rb") as file:
-        is_array = file.read(CHUNK).removeprefix(BOM_UTF8).lstrip().startswith(b"[")
-    for number, value in _array_values(path) if is_array else _line_values(path):
-        if not isinstance(value, dict):
-            raise wrong_format(path, number, f"{str(value)[:60]!r}", "a JSON object")
-        yield number, value
+    if not os.path.lexists(path):
+        raise ValueError(Errors.B030.format(path=path))
+    path = Path(path)
+    names = [name for _, line in numbered_lines(path) for name in line.split()]
+    if not names:
+        raise wrong_format(path, 1, "no names", "the name of a document per line")
+    return names
 
 
-def _line_values(path: Path) -> Iterator[tuple[int, Any]]:
-    for number, line in numbered_lines(path):
-        if line.strip():
-            try:
-                yield number, srsly.json_loads(line)
-            except ValueError as error:
-                expected = "one object per line, or an array of objects"
-                raise wrong_format(path, number, f"not JSON ({error})", expected) from None
+def require_names(names: Iterable[str], found: Iterable[str], *, listed: Path, path: Path) -> None:
+    """Stop if a listed document is missing.
 
-
-def _array_values(path: Path) -> Iterator[tuple[int, Any]]:
-    # json.load needs the whole file in memory. This decodes a value as soon as its last character has been read.
-    decoder = json.JSONDecoder()
-    text, position, line, size = "", 0, 1, CHUNK
-    with path.open(encoding="utf-8-sig") as file:
-        while True:
-            try:
-                more = file.read(size)
-            except UnicodeDecodeError as error:
-                raise wrong_format(path, line, str(error), "text in UTF-8") from None
-            is_first = not text
-            text, position = text[position:] + more, 0
-            if is_first:
-                position = text.index("[") + 1
-                line += text.count("\n", 0, position)
-            while True:
-                begin = BETWEEN_VALUES.match(text, position).end()  # type: ignore[union-attr]
-                line += text.count("\n", position, begin)
-                position = begin
-                if text.startswith("]", begin):
-                    return
-                try:
-                    value, position = decoder.raw_decode(text, begin)
-                except json.JSONDecodeError as error:
-                    if not more:
-                        where = line + text.count("\n", begin, error.pos)
-                        raise wrong_format(path, where, f"not JSON ({error.msg})", "an array of JSON objects") from None
-                    break
-                yield line, value
-                line += text.count("\n", begin, position)
-            # The value is longer than the text read so far. Reading as much again limits the number of attempts.
-            size = max(CHUNK, len(text) - position)
+    names (Iterable[str]): The names that a file lists.
+    found (Iterable[str]): The names of the documents that there are.
+    listed (Path): The file with the names.
+    path (Path): The file or folder of the documents.
+    RAISES (ValueError): If a name is not among those found.
+    """
+    found = set(found)
+    missing = [name for name in names if name not in found]
+    if missing:
+        first = ", ".join(missing[:3])
+        raise ValueError(Errors.B034.format(n=len(missing), documents=listed, path=path, first=first))
 
 
 def xml_events(path: Path, expected: str) -> Iterator[tuple[str, Element]]:
-    """Read XML in pieces. A DTD that the file names is not read.
+    """Read XML in pieces. A DTD that the file names is not read, and expat limits how much text its entities make.
 
     path (Path): The file, in UTF-8.
     expected (str): The format, for the error message.
     YIELDS (tuple[str, Element]): "start" or "end", and the element. Its attribute LINE has the line of its start.
-    RAISES (ValueError): If the file is not XML.
+    RAISES (ValueError): If the file is not XML, or its elements are too deep inside each other.
     """
     parser = XMLPullParser(("start", "end"))
+    depth = 0
     try:
         for number, line in numbered_lines(path):
             parser.feed(f"{line}\n")
             for event, element in parser.read_events():  # type: ignore[misc]
+                depth += 1 if event == "start" else -1
+                if depth > MAX_DEPTH:
+                    raise wrong_format(path, number, f"{depth} elements inside each other", expected)
                 if event == "start":
                     element.set(LINE, str(number))  # type: ignore[union-attr]
                 yield event, element  # type: ignore[misc]

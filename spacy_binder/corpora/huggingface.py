@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import Errors
-from .problems import Problems, wrong_format
+from .json_values import show
+from .problems import Problems
+from .records import WrongRecord, read_records
 from .spans import Annotation, set_spans_by_characters, set_spans_by_tokens
 from .tags import SCHEMES, Tag, parse_tag, recognise_scheme, spans_of_tags
 
@@ -49,39 +52,50 @@ def read_huggingface(
         raise ValueError(Errors.B016.format(kind="scheme", name=scheme, known=", ".join(SCHEMES)))
     dataset = _load(path, split)
     features = dataset.features
+    # A name that the user chose has to be there. A misspelt one must not lead to other columns.
+    chosen = ((token_column, "tokens"), (tag_column, "ner_tags"), (span_column, ""))
+    missing = any(name != default and name not in features for name, default in chosen)
     spans = span_column or next((name for name in SPAN_COLUMNS if name in features), "")
     by_tokens = token_column in features
-    if spans in features and (by_tokens or "text" in features):
+    read: Callable[[int, dict[str, Any]], Doc]
+    if spans in features and (by_tokens or "text" in features) and not missing:
         names = _span_names(features[spans])
-        for number, row in _rows(dataset):
-            annotations = [Annotation(*span, number) for span in _spans(path, number, row[spans], names)]
+
+        def read_spans(number: int, row: dict[str, Any]) -> Doc:
+            annotations = [Annotation(*span, number) for span in _spans(row[spans], names)]
             if by_tokens:
-                doc = Doc(nlp.vocab, words=_words(path, number, row[token_column]))
+                doc = Doc(nlp.vocab, words=_words(row[token_column]))
             else:
-                doc = nlp.make_doc(row["text"] or "")
+                doc = nlp.tokenizer(_text(row["text"]))
             set_spans = set_spans_by_tokens if by_tokens else set_spans_by_characters
             set_spans(doc, annotations, spans_key=spans_key, path=path, problems=problems)
-            yield doc
-    elif by_tokens and tag_column in features and not span_column:
+            return doc
+
+        read = read_spans
+    elif by_tokens and tag_column in features and not span_column and not missing:
         names = getattr(getattr(features[tag_column], "feature", None), "names", None)
         if scheme == "auto":
-            rows = _rows(dataset.select_columns([tag_column]))
-            scheme = recognise_scheme(_tags(path, number, row[tag_column], names, label) for number, row in rows)
-        for number, row in _rows(dataset):
-            words = _words(path, number, row[token_column])
-            tags = _tags(path, number, row[tag_column], names, label)
+            columns = (row[tag_column] for _, row in _rows(path, dataset.select_columns([tag_column])))
+            scheme = recognise_scheme(_right_tags(columns, names, label))
+
+        def read_tags(number: int, row: dict[str, Any]) -> Doc:
+            words = _words(row[token_column])
+            tags = _tags(row[tag_column], names, label)
             if len(words) != len(tags):
-                raise wrong_format(path, number, f"{len(words)} tokens and {len(tags)} tags", "one tag per token")
+                raise WrongRecord(f"{len(words)} tokens and {len(tags)} tags", "one tag per token")
             doc = Doc(nlp.vocab, words=words)
             found, mended = spans_of_tags(tags, [number] * len(tags), 0, scheme)
             for kind, span in mended:
                 problems.add(kind, path, number, " ".join(words[span.start : span.end]))
             set_spans_by_tokens(doc, found, spans_key=spans_key, path=path, problems=problems)
-            yield doc
+            return doc
+
+        read = read_tags
     else:
         wanted = f"{token_column!r} with {tag_column!r}, or {token_column!r} or 'text' with "
         wanted += repr(span_column) if span_column else " or ".join(map(repr, SPAN_COLUMNS))
         raise ValueError(Errors.B038.format(path=path, columns=", ".join(features) or "none", wanted=wanted))
+    yield from read_records(path, _rows(path, dataset), read, problems)
 
 
 def _load(path: Path, split: str) -> Any:
@@ -99,24 +113,52 @@ def _load(path: Path, split: str) -> Any:
     # An optional extra, and slow to import.
     from datasets import load_from_disk  # type: ignore[import-not-found]
 
-    return load_from_disk(str(path))
+    try:
+        dataset = load_from_disk(str(path))
+    except Exception as error:
+        # Each part of a damaged folder fails in its own way.
+        raise ValueError(Errors.B044.format(path=path, cause=error)) from None
+    # Without a split, a dataset has no name to compare with.
+    if split and dataset.split is not None and split != dataset.split:
+        raise ValueError(Errors.B039.format(path=path, splits=dataset.split, split=split))
+    return dataset
 
 
-def _rows(dataset: Any) -> Iterator[tuple[int, dict[str, Any]]]:
+def _rows(path: Path, dataset: Any) -> Iterator[tuple[int, dict[str, Any]]]:
     number = 0
-    for batch in dataset.iter(BATCH):
+    batches = dataset.iter(BATCH)
+    while True:
+        try:
+            batch = next(batches, None)
+        except Exception as error:
+            raise ValueError(Errors.B044.format(path=path, cause=error)) from None
+        if batch is None:
+            return
         for values in zip(*batch.values(), strict=True):
             number += 1
             yield number, dict(zip(batch, values, strict=True))
 
 
-def _words(path: Path, number: int, value: Any) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(word, str) and word for word in value):
-        raise wrong_format(path, number, f"the tokens {str(value)[:60]}", "a list of strings that aren't empty")
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise WrongRecord(f"the text {show(value)}", "a string")
     return value
 
 
-def _tags(path: Path, number: int, value: Any, names: Sequence[str] | None, label: str) -> list[Tag]:
+def _words(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(word, str) and word for word in value):
+        raise WrongRecord(f"the tokens {show(value)}", "a list of strings that aren't empty")
+    return value
+
+
+def _right_tags(values: Iterable[Any], names: Sequence[str] | None, label: str) -> Iterator[list[Tag]]:
+    for value in values:
+        # Wrong rows are counted when they are read.
+        with suppress(WrongRecord):
+            yield _tags(value, names, label)
+
+
+def _tags(value: Any, names: Sequence[str] | None, label: str) -> list[Tag]:
     tags = []
     for tag in value if isinstance(value, list) else [value]:
         text = _named(tag, names)
@@ -124,7 +166,7 @@ def _tags(path: Path, number: int, value: Any, names: Sequence[str] | None, labe
         if parsed is None:
             expected = "O, or a tag such as B-LABEL or I-LABEL: a string, or a number that a ClassLabel names"
             hint = ", or the option `label` for tags without one" if text in ("B", "I") else ""
-            raise wrong_format(path, number, f"the tag {text!r}", expected + hint)
+            raise WrongRecord(f"the tag {show(text)}", expected + hint)
         tags.append(parsed)
     return tags
 
@@ -136,19 +178,23 @@ def _span_names(feature: Any) -> Sequence[str] | None:
     return getattr(getattr(found, "feature", found), "names", None)
 
 
-def _spans(path: Path, number: int, value: Any, names: Sequence[str] | None) -> list[tuple[int, int, str]]:
+def _spans(value: Any, names: Sequence[str] | None) -> list[tuple[int, int, str]]:
     if isinstance(value, dict) and all(isinstance(value.get(part), list) for part in PARTS):
-        value = [dict(zip(PARTS, span, strict=False)) for span in zip(*(value[part] for part in PARTS), strict=False)]
+        columns = [value[part] for part in PARTS]
+        if len(set(map(len, columns))) > 1:
+            raise WrongRecord(f"the spans {show(value)}", "as many starts as ends and labels")
+        value = [dict(zip(PARTS, span, strict=True)) for span in zip(*columns, strict=True)]
     spans = []
     for span in [] if value is None else value if isinstance(value, list) else [value]:
         start, end, label = (span.get(part) for part in PARTS) if isinstance(span, dict) else (None, None, None)
-        label = _named(label, names)
-        if not isinstance(start, int) or not isinstance(end, int) or not isinstance(label, str):
+        label = "" if label is None else _named(label, names)
+        # A bool is an int, too.
+        if [type(start), type(end), type(label)] != [int, int, str]:
             expected = '{"start": 0, "end": 2, "label": "PER"}, the label a string, or a number that a ClassLabel names'
-            raise wrong_format(path, number, f"the span {str(span)[:60]}", expected)
+            raise WrongRecord(f"the span {show(span)}", expected)
         spans.append((start, end, label))
     return spans
 
 
 def _named(value: Any, names: Sequence[str] | None) -> Any:
-    return names[value] if names and isinstance(value, int) and 0 <= value < len(names) else value
+    return names[value] if names and type(value) is int and 0 <= value < len(names) else value

@@ -1,4 +1,4 @@
-"""Read JSON with a text and character offsets, as from Prodigy, doccano and spaCy's examples."""
+"""Read JSON with a text and character offsets, as from Prodigy, doccano and spaCy."""
 
 from __future__ import annotations
 
@@ -10,61 +10,123 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import get_words_and_spaces
 
-from .files import json_objects, source_files
-from .problems import Problems, wrong_format
+from .files import source_files
+from .json_values import JSON_SUFFIXES, json_objects, show
+from .problems import Problems
+from .records import KnownKeys, WrongRecord, names_of, read_records
 from .spans import Annotation, set_spans_by_characters
 
-# Names that exports use for the spans, and for the parts of a span.
-SPAN_KEYS = ("spans", "entities", "label", "labels")
-PART_KEYS = (("start", "end", "label"), ("start_offset", "end_offset", "label"))
+# Names that exports use for the text, for the spans, and for the borders of a span. The first one wins.
+TEXT_KEYS = ("text", "data")
+SPAN_KEYS = ("spans", "entities", "ents", "label", "labels", "annotations")
+# Under these keys, a string or a list of strings describes the whole text.
+LABEL_KEYS = ("label", "labels")
+BORDER_KEYS = (("start", "end"), ("start_offset", "end_offset"))
 EXPECTED = (
     '{"text": "...", "spans": [{"start": 0, "end": 4, "label": "PER"}]} or {"text": "...", "label": [[0, 4, "PER"]]}'
 )
+ADVICE = f"Keys that are known: {', '.join(SPAN_KEYS)}."
 
 
 def read_jsonl(path: Path, nlp: Language, *, spans_key: str = "sc", problems: Problems) -> Iterator[Doc]:
     """Read JSON objects with `text` and spans, one per line or in an array.
 
     path (Path): A file or folder.
-    nlp (Language): Makes the tokens with its tokenizer for objects without `tokens` (Prodigy).
-    spans_key (str): Key of doc.spans that receives the spans. Defaults to "sc".
+    nlp (Language): Makes the tokens with its tokenizer for objects without `tokens` (Prodigy, `Doc.to_json`).
+    spans_key (str): Key of doc.spans that receives the spans. Of several groups under `spans`, the one with this key
+        is read first. Defaults to "sc".
     problems (Problems): Counts spans that do not fit, and documents with an `answer` other than "accept".
     YIELDS (Doc): The documents.
     RAISES (ValueError): If the file is not in the format.
     """
-    for file in source_files(path, (".jsonl", ".json")):
-        for number, value in json_objects(file):
-            text = value.get("text")
-            # A `label` that is a string describes the whole text.
-            spans = next((value[key] for key in SPAN_KEYS if isinstance(value.get(key), list)), [])
-            annotations = [_annotation(span, number) for span in spans]
-            if not isinstance(text, str) or None in annotations:
-                raise wrong_format(file, number, f"an object with {', '.join(value) or 'nothing'}", EXPECTED)
-            if value.get("answer", "accept") != "accept":
-                problems.add("not accepted", file, number, text, intended=True)
-                continue
-            doc = _make_doc(file, number, text, value.get("tokens"), nlp)
-            found = [annotation for annotation in annotations if annotation]
-            set_spans_by_characters(doc, found, spans_key=spans_key, path=file, problems=problems)
-            yield doc
+    for file in source_files(path, JSON_SUFFIXES):
+        yield from _read_file(file, nlp, spans_key, problems)
 
 
-def _annotation(span: Any, line: int) -> Annotation | None:
-    """RETURNS (Optional[Annotation]): The annotation, or None if the value is not a span."""
-    if isinstance(span, dict):
-        span = next(([span[key] for key in keys] for keys in PART_KEYS if all(key in span for key in keys)), None)
-    is_right = isinstance(span, list) and len(span) == 3 and all(isinstance(part, int) for part in span[:2])
-    if not is_right or not isinstance(span[2], str):
-        return None
-    return Annotation(span[0], span[1], span[2], line)
+def _read_file(path: Path, nlp: Language, spans_key: str, problems: Problems) -> Iterator[Doc]:
+    known = KnownKeys(path, EXPECTED, ADVICE)
+
+    def read(number: int, value: dict[str, Any]) -> Doc | None:
+        text = next((value[key] for key in TEXT_KEYS if isinstance(value.get(key), str)), None)
+        # A rejected record may have any faults.
+        if value.get("answer", "accept") != "accept":
+            problems.add("not accepted", path, number, text or "", intended=True)
+            return None
+        if text is None:
+            raise WrongRecord(f"an object with {names_of(value)}", EXPECTED)
+        lists = _annotations(value, number, spans_key)
+        doc = _make_doc(text, value, nlp)
+        known.add(value, lists is not None)
+        if lists is None:
+            problems.add("no spans", path, number, text, intended=True)
+            lists = [[]]
+        annotations = next(filter(None, lists), [])
+        if any(set(other).difference(annotations) for other in lists):
+            problems.add("second annotation", path, number, text)
+        set_spans_by_characters(doc, annotations, spans_key=spans_key, path=path, problems=problems)
+        return doc
+
+    yield from read_records(path, json_objects(path), read, problems)
+    known.require()
 
 
-def _make_doc(path: Path, number: int, text: str, tokens: Any, nlp: Language) -> Doc:
+def _annotations(value: dict[str, Any], line: int, spans_key: str) -> list[list[Annotation]] | None:
+    """RETURNS (Optional[list]): The spans under each known key. The first list that isn't empty is the one to read."""
+    found = {key: value[key] for key in SPAN_KEYS if key in value}
+    lists: list[Any] = []
+    for key, spans in found.items():
+        if key in LABEL_KEYS and _is_category(spans):
+            continue
+        # An object has groups, as doc.spans has.
+        groups = spans if isinstance(spans, dict) else {spans_key: spans or []}
+        lists += [groups[key] for key in sorted(groups, key=lambda name: name != spans_key)] or [[]]
+    return [_spans(spans, line) for spans in lists] or None
+
+
+def _is_category(value: Any) -> bool:
+    """RETURNS (bool): Whether it describes the whole text: a string, a number, a list of strings, scores by label."""
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(item, str) for item in value)
+    if isinstance(value, dict):
+        return not any(isinstance(item, list) for item in value.values())
+    return value is not None
+
+
+def _spans(values: Any, line: int) -> list[Annotation]:
+    if not isinstance(values, list):
+        raise WrongRecord(f"the spans {show(values)}", EXPECTED)
+    return [_span(value, line) for value in values]
+
+
+def _span(value: Any, line: int) -> Annotation:
+    start = end = label = None
+    if isinstance(value, dict):
+        start, end = next(([value[a], value[b]] for a, b in BORDER_KEYS if a in value and b in value), (None, None))
+        label = value.get("label")
+    elif isinstance(value, list) and len(value) in (2, 3):
+        start, end, label = (*value, None)[:3]
+    # A bool is an int, too.
+    if type(start) is not int or type(end) is not int or not (label is None or isinstance(label, str)):
+        raise WrongRecord(f"the span {show(value)}", EXPECTED)
+    return Annotation(start, end, label or "", line)
+
+
+def _make_doc(text: str, value: dict[str, Any], nlp: Language) -> Doc:
+    tokens = value.get("tokens")
     if not tokens:
-        return nlp.make_doc(text)
+        # Without the limit of nlp.make_doc to the length of a text, which is for parsers.
+        return nlp.tokenizer(text)
     try:
-        words, spaces = get_words_and_spaces([token["text"] for token in tokens], text)
+        words = [token["text"] if "text" in token else text[token["start"] : token["end"]] for token in tokens]
+        words, spaces = get_words_and_spaces(words, text)
+        doc = Doc(nlp.vocab, words=words, spaces=spaces)
+        starts = {sentence["start"] for sentence in value.get("sents") or ()}
+    except UnicodeEncodeError:
+        raise
     except (KeyError, TypeError, ValueError):
         expected = '"tokens": [{"text": "..."}] that make up the text'
-        raise wrong_format(path, number, "tokens that don't make up the text", expected) from None
-    return Doc(nlp.vocab, words=words, spaces=spaces)
+        raise WrongRecord("tokens that don't make up the text", expected) from None
+    if starts:
+        for token in doc:
+            token.is_sent_start = token.idx in starts
+    return doc

@@ -9,11 +9,16 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from .files import json_objects, source_files
-from .problems import Problems, wrong_format
+from .files import source_files
+from .json_values import JSON_SUFFIXES, json_objects, show
+from .problems import Problems
+from .records import KnownKeys, WrongRecord, names_of, read_records
 from .spans import Annotation, set_spans_by_characters
 
+DEFAULT_LABEL_NAME = "label"
 EXPECTED = '{"data": {"text": "..."}, "annotations": [...]} or, in JSON-MIN, {"text": "...", "label": [...]}'
+EXPECTED_SPAN = '{"start": 0, "end": 4, "labels": ["PER"]}'
+ADVICE = "The options `text_name` and `label_name` have the names of the labelling interface."
 
 
 def read_label_studio(
@@ -23,7 +28,7 @@ def read_label_studio(
     spans_key: str = "sc",
     problems: Problems,
     text_name: str = "text",
-    label_name: str = "label",
+    label_name: str = "",
 ) -> Iterator[Doc]:
     """Read the tasks of an export one at a time.
 
@@ -36,43 +41,116 @@ def read_label_studio(
         task, the first is read.
     RAISES (ValueError): If the file is not in the format.
     """
-    for file in source_files(path, (".json", ".jsonl")):
-        for number, task in json_objects(file):
-            is_min = "annotations" not in task
-            data = task if is_min else task.get("data")
-            text = data.get(text_name) if isinstance(data, dict) else None
-            if not isinstance(text, str):
-                raise wrong_format(file, number, f"a task with {', '.join(task) or 'nothing'}", EXPECTED)
+    for file in source_files(path, JSON_SUFFIXES):
+        yield from _read_file(file, nlp, spans_key, problems, text_name, label_name)
+
+
+def _read_file(
+    path: Path, nlp: Language, spans_key: str, problems: Problems, text_name: str, label_name: str
+) -> Iterator[Doc]:
+    known = KnownKeys(path, EXPECTED, ADVICE)
+
+    def read(number: int, task: dict[str, Any]) -> Doc | None:
+        is_min = "annotations" not in task
+        data = task if is_min else task.get("data")
+        text = data.get(text_name) if isinstance(data, dict) else None
+        if not isinstance(text, str):
+            inner = "" if is_min or not isinstance(data, dict) else f", its data with {names_of(data)}"
+            raise WrongRecord(f"a task with {names_of(task)}{inner}", f"{EXPECTED}. {ADVICE}")
+        names = _region_names(task, label_name) if is_min else ["annotations"]
+        known.add(task, bool(names))
+        if is_min:
             # JSON-MIN lacks the key if the annotator found nothing.
-            values = task.get(label_name, []) if is_min else _values(task, text, file, number, problems)
-            if values is None:
-                problems.add("not annotated", file, number, text, intended=True)
-                continue
-            doc = nlp.make_doc(text)
-            try:
-                found = [a for value in values for a in _annotations(value, text, file, number, problems)]
-            except (KeyError, TypeError):
-                expected = '{"start": 0, "end": 4, "labels": ["PER"]}'
-                raise wrong_format(file, number, "a span without start, end or labels", expected) from None
-            set_spans_by_characters(doc, found, spans_key=spans_key, path=file, problems=problems)
-            yield doc
+            values = [value for name in names for value in task[name]]
+            if not names:
+                problems.add("no spans", path, number, text, intended=True)
+        else:
+            regions = _regions(task["annotations"], text, path, number, problems)
+            if regions is None:
+                problems.add("not annotated", path, number, text, intended=True)
+                return None
+            values = regions
+        doc = nlp.tokenizer(text)
+        found = [a for value in values for a in _annotations(value, text, path, number, problems)]
+        set_spans_by_characters(doc, found, spans_key=spans_key, path=path, problems=problems)
+        return doc
+
+    yield from read_records(path, json_objects(path), read, problems)
+    known.require()
 
 
-def _values(task: dict[str, Any], text: str, path: Path, line: int, problems: Problems) -> list[dict[str, Any]] | None:
-    annotations = [item for item in task["annotations"] if not item.get("was_cancelled")]
-    if not annotations:
+def _region_names(task: dict[str, Any], label_name: str) -> list[str]:
+    """RETURNS (list[str]): The keys of a task in JSON-MIN that have spans."""
+    if label_name:
+        names = [label_name] if label_name in task else []
+    else:
+        names = [name for name, value in task.items() if name == DEFAULT_LABEL_NAME or _is_regions(value)]
+    for name in names:
+        if not isinstance(task[name], list):
+            raise WrongRecord(f"{name} is {show(task[name])}", f"a list of spans such as {EXPECTED_SPAN}")
+    return names
+
+
+def _is_regions(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(item, dict) and _has_labels(item) for item in value)
+
+
+def _regions(annotations: Any, text: str, path: Path, line: int, problems: Problems) -> list[dict[str, Any]] | None:
+    """RETURNS (Optional[list]): The labelled regions of the first annotation that wasn't skipped, if there is one."""
+    if annotations is None:
+        return None
+    if not isinstance(annotations, list) or not all(isinstance(item, dict) for item in annotations):
+        expected = "a list of objects. An export as JSON has them, a list of numbers does not"
+        raise WrongRecord(f"annotations is {show(annotations)}", expected)
+    annotations = [item for item in annotations if not item.get("was_cancelled")]
+    results = annotations[0].get("result") if annotations else None
+    if results is None:
         return None
     if len(annotations) > 1:
         problems.add("second annotation", path, line, text)
-    # Relations, and choices about the whole text, are results without spans.
-    return [result["value"] for result in annotations[0].get("result", []) if "start" in result.get("value", {})]
+    if not isinstance(results, list) or not all(isinstance(item, dict) for item in results):
+        raise WrongRecord(f"result is {show(results)}", "a list of objects")
+    values = [result.get("value") for result in results]
+    # Relations, and choices about the whole text, are results without a place.
+    values = [value for value in values if isinstance(value, dict) and "start" in value]
+    labelled = [value for value in values if _has_labels(value)]
+    if len(labelled) < len(values):
+        # A text or a choice about a region is a result with the place of the region.
+        places = set(map(_place, labelled))
+        labelled += [value for value in values if not _has_labels(value) and _place(value) not in places]
+    return labelled
 
 
-def _annotations(value: dict[str, Any], text: str, path: Path, line: int, problems: Problems) -> Iterator[Annotation]:
+def _has_labels(value: dict[str, Any]) -> bool:
+    return "labels" in value or "hypertextlabels" in value
+
+
+def _place(value: dict[str, Any]) -> tuple[Any, ...]:
+    parts = (value.get(part) for part in ("start", "end", "startOffset", "endOffset"))
+    return tuple(part if isinstance(part, (int, str)) else None for part in parts)
+
+
+def _annotations(value: Any, text: str, path: Path, line: int, problems: Problems) -> Iterator[Annotation]:
     """YIELDS (Annotation): One annotation per label of a span."""
-    start, end = int(value["start"]), int(value["end"])
+    if not isinstance(value, dict):
+        raise WrongRecord(f"the span {show(value)}", EXPECTED_SPAN)
+    labels = value.get("labels") or value.get("hypertextlabels") or [""]
+    labels = [labels] if isinstance(labels, str) else labels
+    if not isinstance(labels, list) or not all([isinstance(label, str) for label in labels]):
+        raise WrongRecord(f"the labels {show(labels)}", EXPECTED_SPAN)
     quoted = value.get("text")
-    if isinstance(quoted, str) and text[start:end] != quoted:
+    start, end = _offset(value.get("start")), _offset(value.get("end"))
+    if start is None or end is None:
+        # Regions of HyperText have paths in a page, and may have offsets in its text.
+        places = value.get("globalOffsets")
+        is_known = isinstance(places, dict) and isinstance(quoted, str)
+        start, end = (_offset(places.get(part)) if is_known else None for part in ("start", "end"))
+        if start is None or end is None:
+            if "start" not in value or "end" not in value:
+                raise WrongRecord(f"the span {show(value)}", EXPECTED_SPAN)
+            problems.add("no place", path, line, quoted if isinstance(quoted, str) else show(value["start"]))
+            return
+    if isinstance(quoted, str) and 0 <= start <= end and text[start:end] != quoted:
         # Browsers count some characters, such as emoji, as two: their offsets are in UTF-16.
         units = text.encode("utf-16-le", "surrogatepass")
         decoded = units[2 * start : 2 * end].decode("utf-16-le", "replace")
@@ -81,6 +159,12 @@ def _annotations(value: dict[str, Any], text: str, path: Path, line: int, proble
             return
         start = len(units[: 2 * start].decode("utf-16-le", "replace"))
         end = start + len(quoted)
-    labels = value.get("labels") or value.get("hypertextlabels") or [""]
     for label in labels:
         yield Annotation(start, end, label, line)
+
+
+def _offset(value: Any) -> int | None:
+    """RETURNS (Optional[int]): The place of a character, which some exports write as a string."""
+    if type(value) is int:
+        return value
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19 else None

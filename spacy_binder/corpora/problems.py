@@ -17,6 +17,7 @@ KINDS = {
     "out of range": "lies outside the document, and is left out",
     "no label": "has no label, and is left out",
     "duplicate": "is annotated twice with the same label, and is kept once",
+    "trimmed": "begins or ends with whitespace, and is kept without it",
     "discontinuous": "has several parts, and is left out",
     "other text": "is not the text at this place, and is left out",
     "tag order": "has a tag that can't follow the one before it, and is read as the beginning of a span",
@@ -27,7 +28,12 @@ KINDS = {
     "not annotated": "has not been annotated, and is left out",
     "outside the text": "lies in a header, a headline or another part outside the text, and is left out",
     "second annotation": "has more than one annotation, and only the first is read",
+    "no place": "has no place in the text that can be read, and is left out",
+    "no spans": "has no key with spans, and is read as a text without spans",
+    "wrong record": "does not fit the format, so its document or sentence is left out",
 }
+# Characters of a text or a problem to show.
+SHOWN_TEXT, SHOWN_PROBLEM = 60, 300
 
 HEADER = ("Problem", "Number", "Each annotation", "Examples")
 
@@ -76,7 +82,7 @@ class Problems:
         intended (bool): Whether the source itself excludes it, which is never an error. Defaults to False.
         RAISES (ValueError): If `strict` is set and the problem is not intended.
         """
-        text = text if len(text) <= 60 else f"{text[:57]}..."
+        text = shorten(text, SHOWN_TEXT)
         problem = Problem(kind, path, line, text)
         if self.strict and not intended:
             raise ValueError(Errors.B028.format(path=path, place=problem.place, text=text, problem=KINDS[kind]))
@@ -103,13 +109,26 @@ class Problems:
             warnings.warn(Warnings.BW09.format(n=n, path=path, counts=counts, first=first), stacklevel=2)
 
 
+def shorten(text: str, length: int) -> str:
+    """Cut a text, for a message.
+
+    text (str): The text.
+    length (int): Maximum number of characters.
+    RETURNS (str): The text, or its beginning and three dots.
+    """
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
 def wrong_format(path: Path, line: int, problem: str, expected: str) -> ValueError:
     """Make the error for a file that is not in the format.
 
     path (Path): The file.
     line (int): The line.
-    problem (str): What the line contains.
+    problem (str): What the line contains. Only its beginning is shown.
     expected (str): What it should contain.
     RETURNS (ValueError): The error, for the caller to raise.
     """
-    return ValueError(Errors.B013.format(path=path, line=line, problem=problem, expected=expected))
+    problem = shorten(problem, SHOWN_PROBLEM)
+    message = Errors.B013.format(path=path, line=line, problem=problem, expected=expected)
+    # A lone surrogate could not be printed.
+    return ValueError(message.encode("utf-8", "backslashreplace").decode())

@@ -42,14 +42,30 @@ def set_spans_by_characters(
     whole = doc.text
     spans = []
     for annotation in annotations:
-        text = whole[max(annotation.start, 0) : max(annotation.end, 0)]
+        start, end, label, line = annotation
+        text = whole[max(start, 0) : max(end, 0)]
         if _is_possible(annotation, len(whole), text, path, problems):
-            span = doc.char_span(annotation.start, annotation.end, label=annotation.label)
+            if text[0].isspace() or text[-1].isspace():
+                start, end = trim(text, start)
+            span = doc.char_span(start, end, label=label)
             if span is None:
-                problems.add("misaligned", path, annotation.line, text)
-            else:
-                spans.append((span, annotation.line))
+                problems.add("misaligned", path, line, text)
+                continue
+            if end - start < len(text):
+                problems.add("trimmed", path, line, text)
+            spans.append((span, line))
     _set_group(doc, spans, spans_key, path, problems)
+
+
+def trim(text: str, start: int = 0) -> tuple[int, int]:
+    """Leave out the whitespace at both ends of a text.
+
+    text (str): The text.
+    start (int): Place of its first character in the document. Defaults to 0.
+    RETURNS (tuple[int, int]): Start and end in the document. They are the same if there is only whitespace.
+    """
+    start += len(text) - len(text.lstrip())
+    return start, start + len(text.strip())
 
 
 def set_spans_by_tokens(
@@ -67,7 +83,14 @@ def set_spans_by_tokens(
     spans = []
     for annotation in annotations:
         start, end, label, line = annotation
-        if _is_possible(annotation, len(doc), f"{label} at {start}:{end}", path, problems):
+        if _is_possible(annotation, len(doc), "", path, problems):
+            if doc[start].is_space or doc[end - 1].is_space:
+                text = doc[start:end].text
+                words = [i for i in range(start, end) if not doc[i].is_space]
+                problems.add("trimmed" if words else "empty", path, line, text)
+                if not words:
+                    continue
+                start, end = words[0], words[-1] + 1
             spans.append((Span(doc, start, end, label=label), line))
     _set_group(doc, spans, spans_key, path, problems)
 
@@ -75,16 +98,16 @@ def set_spans_by_tokens(
 def _is_possible(annotation: Annotation, length: int, text: str, path: Path, problems: Problems) -> bool:
     start, end, label, line = annotation
     if end < start:
-        kind, text = "inverted", text or f"{label} at {start}:{end}"
+        kind = "inverted"
     elif start < 0 or end > length:
-        kind, text = "out of range", text or f"{label} at {start}:{end}"
-    elif start == end:
-        kind, text = "empty", f"{label} at {start}:{end}"
+        kind = "out of range"
+    elif start == end or text.isspace():
+        kind = "empty"
     elif not label:
         kind = "no label"
     else:
         return True
-    problems.add(kind, path, line, text)
+    problems.add(kind, path, line, text or f"{label} at {start}:{end}")
     return False
 
 

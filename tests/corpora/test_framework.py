@@ -13,9 +13,10 @@ from spacy.util import registry
 from thinc.api import Config
 from thinc.config import ConfigValidationError
 
-from spacy_binder.corpora import files
-from spacy_binder.corpora.files import json_objects, source_files
+from spacy_binder.corpora import json_values
+from spacy_binder.corpora.files import source_files
 from spacy_binder.corpora.formats import FORMATS
+from spacy_binder.corpora.json_values import json_objects
 from spacy_binder.corpora.problems import KINDS, Problem, Problems
 from spacy_binder.corpora.source import reader_options
 from spacy_binder.corpora.spans import Annotation, set_spans_by_characters, set_spans_by_tokens
@@ -56,7 +57,9 @@ CHARACTERS = [
     ((3, 7, "GPE"), None, (1, 2, "GPE")),
     ((0, 18, "X"), None, (0, 5, "X")),
     ((3, 6, "GPE"), "misaligned", None),
-    ((2, 7, "GPE"), "misaligned", None),
+    ((4, 8, "GPE"), "misaligned", None),
+    ((2, 8, "GPE"), "trimmed", (1, 2, "GPE")),
+    ((2, 3, "GPE"), "empty", None),
     ((3, 3, "GPE"), "empty", None),
     ((7, 3, "GPE"), "inverted", None),
     ((11, 19, "GPE"), "out of range", None),
@@ -129,7 +132,7 @@ def test_json_arrays_are_read_in_pieces(
     text = json.dumps(values, indent=indent)
     path.write_text(f"  {text}", encoding="utf8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "CHUNK", max(chunk, 3))
+        patch.setattr(json_values, "CHUNK", max(chunk, 3))
         found = list(json_objects(path))
     assert [value for _, value in found] == values
     lines = text.split("\n")
@@ -142,9 +145,9 @@ def test_json_arrays_are_read_in_pieces(
     "text, line, problem",
     [
         ('{"a": 1}\n{"a": }\n', 2, r"not JSON"),
-        ('{"a": 1}\n[2]\n', 2, r"'\[2\]'\. Expected a JSON object"),
+        ('{"a": 1}\n[2]\n', 2, r"\[2\]\. Expected one JSON object"),
         ('[{"a": 1},\n{"a": }]', 2, r"not JSON"),
-        ('[{"a": 1},\n\n3]', 3, r"'3'\. Expected a JSON object"),
+        ('[{"a": 1},\n\n3]', 3, r"3\. Expected one JSON object"),
         ('[{"a": 1}\n', 2, r"not JSON"),
         ("no JSON", 1, r"not JSON"),
         (b'{"a": 1}\n{"a": "\xff"}', 2, r".*Expected text in UTF-8"),
@@ -169,6 +172,8 @@ def test_every_format_is_registered(name: str) -> None:
     assert registry.fill({"corpus": config})["corpus"] == {**config, **SHARED_OPTIONS, **own}
     others = {bool: lambda old: not old, int: lambda old: old + 1, str: lambda old: f"{old}x"}
     changed = {option: others.get(type(default), lambda _: "y.txt")(default) for option, default in own.items()}
+    if "tag_columns" in own:
+        changed["tag_columns"] = [1, 2]
     shared = {"spans_key": "gold", "strict": True, "max_length": 9}
     corpus = registry.resolve({"corpus": {**config, **shared, **changed}})["corpus"]
     assert (corpus.read, corpus.path, corpus.options) == (FORMATS[name], Path("x"), changed)

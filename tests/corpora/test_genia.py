@@ -76,14 +76,18 @@ def test_genia_counts_what_is_out_of_range(tmp_path: Path) -> None:
         {"tokens": ["a", ""], "entity_mentions": []},
         {"tokens": "a", "entity_mentions": []},
         {"tokens": ["a"], "entity_mentions": [{"start": 0, "end": 1}]},
+        {"tokens": ["a"], "entity_mentions": [{"start": False, "end": True, "entity_type": "X"}]},
+        {"tokens": ["a"], "entity_mentions": [], "doc_id": ["1"]},
+        {"tokens": ["\ud800"], "entity_mentions": []},
     ],
 )
-def test_genia_errors(tmp_path: Path, value: dict) -> None:
-    path = write(tmp_path, [SENTENCES[0], value])
-    with pytest.raises(
-        ValueError, match=r"B013\] .*x.jsonlines, line 2: an object with tokens.*Expected .*entity_type"
-    ):
-        list(read_genia(path, NLP, problems=Problems()))
+def test_genia_wrong_record(tmp_path: Path, value: dict) -> None:
+    """It costs itself: it is counted with its line. A file of nothing else is an error."""
+    problems = Problems()
+    [doc] = read_genia(write(tmp_path, [SENTENCES[0], value]), NLP, problems=problems)
+    assert [(p.line, p.kind) for found in problems.first.values() for p in found] == [(2, "wrong record")]
+    with pytest.raises(ValueError, match=r"B013\] .*x.jsonlines, line 1: .*Expected "):
+        list(read_genia(write(tmp_path, [value]), NLP, problems=Problems()))
 
 
 WORDS = st.lists(st.sampled_from(["a", "bc", "NF-kappa", "(", "\u00e9"]), min_size=1, max_size=6)

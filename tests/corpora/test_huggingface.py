@@ -145,7 +145,7 @@ def test_command_and_registered_reader(datasets: Any, save: Any, tmp_path: Path)
         ({"tokens": [""], "ner_tags": ["O"]}, {}, r"B013\] .*: the tokens \[''\]\. Expected"),
         ({"tokens": ["a"], "spans": [{"start": 0, "label": "X"}]}, {}, r"B013\] .*: the span .* Expected \{\"start\""),
         ({"tokens": ["a"], "spans": [span(0, 1, 7)]}, {}, r"B013\] .*: the span .* Expected \{\"start\""),
-        ({"tokens": "a", "spans": []}, {}, r"B013\] .*: the tokens a\. Expected a list of strings"),
+        ({"tokens": "a", "spans": []}, {}, r"B013\] .*: the tokens 'a'\. Expected a list of strings"),
     ],
 )
 def test_other_columns(datasets: Any, tmp_path: Path, row: dict, options: dict, message: str) -> None:

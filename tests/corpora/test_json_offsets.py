@@ -43,9 +43,9 @@ def test_jsonl_dialects(tmp_path: Path, value: dict) -> None:
     assert (doc.text, spans_of(doc, "gold")) == (TEXT, [(1, 2, "GPE")])
 
 
-@pytest.mark.parametrize("value", [{}, {"spans": []}, {"label": "WEATHER"}, {"spans": None}])
+@pytest.mark.parametrize("value", [{"spans": []}, {"spans": None}, {"spans": [], "labels": ["WEATHER"], "label": 1}])
 def test_jsonl_without_spans(tmp_path: Path, value: dict) -> None:
-    """The group is empty. A label that is a string describes the whole text."""
+    """The group is empty. A label that is no list of spans describes the whole text."""
     [doc] = read_jsonl(write(tmp_path, {"text": TEXT, **value}), NLP, problems=Problems(strict=True))
     assert spans_of(doc) == []
 
@@ -74,22 +74,36 @@ def test_jsonl_counts_what_it_leaves_out(tmp_path: Path) -> None:
         list(read_jsonl(path, NLP, problems=Problems(strict=True)))
 
 
+SPAN = {"start": 3, "end": 7, "label": "GPE"}
+
+
 @pytest.mark.parametrize(
     "value, problem",
     [
         ({"spans": []}, "an object with spans"),
         ({}, "an object with nothing"),
-        ({"text": TEXT, "label": ["WEATHER"]}, "an object with text, label"),
-        ({"text": TEXT, "spans": [{"start": 3, "end": 7}]}, "an object with text, spans"),
-        ({"text": TEXT, "spans": [{"start": 3, "end": None, "label": "X"}]}, "an object with text, spans"),
-        ({"text": TEXT, "tokens": [{"text": "In"}]}, "tokens that don't make up the text"),
-        ({"text": TEXT, "tokens": ["In"]}, "tokens that don't make up the text"),
+        ({"text": TEXT, "spans": "x"}, "the spans 'x'"),
+        ({"text": TEXT, "spans": [{"start": 3, "label": "X"}]}, "the span {'label': 'X', 'start': 3}"),
+        ({"text": TEXT, "spans": [{"start": 3, "end": None, "label": "X"}]}, "the span .*"),
+        ({"text": TEXT, "spans": [{"start": True, "end": 7, "label": "X"}]}, "the span .*"),
+        ({"text": TEXT, "spans": [[3, 7, 5]]}, r"the span \[3, 7, 5\]"),
+        ({"text": TEXT, "tokens": [{"text": "In"}], "spans": []}, "tokens that don't make up the text"),
+        ({"text": TEXT, "tokens": ["In"], "spans": []}, "tokens that don't make up the text"),
+        ({"text": "Riga \ud800", "spans": []}, r"a lone surrogate.*\\ud800'"),
+        ({"text": TEXT, "spans": [{**SPAN, "label": "\udc00"}]}, r"a lone surrogate.*\\udc00'"),
     ],
 )
-def test_jsonl_errors(tmp_path: Path, value: dict, problem: str) -> None:
-    path = write(tmp_path, {"text": TEXT}, value)
-    with pytest.raises(ValueError, match=rf"B013\] .*x.json, line 2: {problem}\. Expected "):
-        list(read_jsonl(path, NLP, problems=Problems()))
+def test_jsonl_wrong_record(tmp_path: Path, value: dict, problem: str) -> None:
+    """It costs itself: it is counted with its line. A file of nothing else is an error."""
+    right = {"text": TEXT, "spans": [SPAN]}
+    problems = Problems()
+    docs = list(read_jsonl(write(tmp_path, right, value, right), NLP, problems=problems))
+    assert [spans_of(doc) for doc in docs] == [[(1, 2, "GPE")]] * 2
+    assert [(p.line, p.kind) for found in problems.first.values() for p in found] == [(2, "wrong record")]
+    with pytest.raises(ValueError, match=r"B028\] .*x.json, line 2: .*does not fit the format"):
+        list(read_jsonl(write(tmp_path, right, value), NLP, problems=Problems(strict=True)))
+    with pytest.raises(ValueError, match=rf"B013\] .*x.json, line 1: {problem}\. Expected "):
+        list(read_jsonl(write(tmp_path, value), NLP, problems=Problems()))
 
 
 def result(start: int, end: int, *labels: str, **more: Any) -> dict:
@@ -146,13 +160,24 @@ def test_label_studio_annotations(tmp_path: Path) -> None:
     "value, problem",
     [
         ({"annotations": []}, "a task with annotations"),
-        ({"data": {"body": TEXT}, "annotations": []}, "a task with data, annotations"),
-        ({"text": TEXT, "label": [{"start": 3}]}, "a span without start, end or labels"),
-        ({"text": TEXT, "label": "x"}, "a span without start, end or labels"),
+        (
+            {"data": {"body": TEXT}, "annotations": []},
+            r"a task with data, annotations, its data with body\. .*text_name",
+        ),
+        ({"text": TEXT, "label": [{"start": 3, "labels": ["X"]}]}, "the span {'labels': .*'start': 3}"),
+        ({"text": TEXT, "label": "x"}, "label is 'x'"),
+        ({"data": {"text": TEXT}, "annotations": [14, 15]}, r"annotations is \[14, 15\]"),
+        ({"data": {"text": TEXT}, "annotations": {"result": []}}, "annotations is {'result': .*}"),
+        ({"data": {"text": TEXT}, "annotations": [{"result": ["x"]}]}, r"result is \['x'\]"),
+        (task(TEXT, result(3, 7, 5)), r"the labels \[5\]"),  # type: ignore[arg-type]
     ],
 )
-def test_label_studio_errors(tmp_path: Path, value: dict, problem: str) -> None:
-    with pytest.raises(ValueError, match=rf"B013\] .*x.json, line 1: {problem}\. Expected "):
+def test_label_studio_wrong_record(tmp_path: Path, value: dict, problem: str) -> None:
+    """It costs itself: it is counted with its line. A file of nothing else is an error."""
+    problems = Problems()
+    [doc] = read_label_studio(write(tmp_path, task(TEXT, result(3, 7, "GPE")), value), NLP, problems=problems)
+    assert [(p.line, p.kind) for found in problems.first.values() for p in found] == [(2, "wrong record")]
+    with pytest.raises(ValueError, match=rf"B013\] .*x.json, line 1: {problem}"):
         list(read_label_studio(write(tmp_path, value), NLP, problems=Problems()))
 
 
