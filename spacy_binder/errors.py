@@ -168,12 +168,21 @@ class Errors:
         "[B045] {path}: {n} document(s) have a text, but none has annotations under a key that is known. Their keys "
         "are: {keys}. Expected {expected}. {advice}"
     )
-    B047 = "[B047] There is no document in {source}. {hint}"
+    B047 = "[B047] There is no document {place}. {left_out}"
     B048 = (
         "[B048] None of the {n} document(s) has a span under doc.spans['{key}'], so nothing can be trained on them or "
         "measured. {found} {advice}"
     )
-    B049 = "[B049] {path} is not a DocBin, or is damaged. The cause: {cause}"
+    B049 = "[B049] The option `{option}` of format '{name}' can't be {value!r}: {problem}."
+    B056 = (
+        "[B056] `{name}` in {where} is refused: it could run code, or read a file, that a pipeline's files may not choose. "
+        "Remove it. An encoder that needs code of its own can't be used."
+    )
+    B057 = (
+        "[B057] The saved pipeline can't be loaded, because of {what}. It is missing or damaged, or the files are not those "
+        "of one pipeline: copy the whole folder again. The cause: {cause}"
+    )
+    B058 = "[B058] The encoder '{encoder}' can't be used: {problem}. {advice}"
 
 
 class Warnings:

@@ -95,6 +95,8 @@ def make_conll_corpus(
     scheme: str = "auto",
     sentences_per_doc: int = 10,
     label: str = "",
+    comment: str = "",
+    tag_columns: Optional[list[int]] = None,
 ) -> SourceCorpus:
     """Train from columns with one token and its tag per line.
 
@@ -105,9 +107,14 @@ def make_conll_corpus(
     sentences_per_doc (int): Sentences per document in files without -DOCSTART- lines. 0 makes one document per file.
         Defaults to 10.
     label (str): Label of tags that name none: plain B, I and O. Defaults to "".
+    comment (str): Beginning of comment lines, such as "#". They are skipped. A line that begins so and has a tag in
+        each column of tags is no comment. Defaults to "": no comments.
+    tag_columns (Optional[list[int]]): Columns of tags, one per level of nesting, instead of `tag_column`. Defaults to
+        None, which means only `tag_column`.
     """
     options = {"token_column": token_column, "tag_column": tag_column, "scheme": scheme}
     options |= {"sentences_per_doc": sentences_per_doc, "label": label}
+    options |= {"comment": comment, "tag_columns": tag_columns}
     return SourceCorpus(read_conll, path, spans_key, strict, max_length, augmenter, **options)
 
 
@@ -195,6 +202,10 @@ def make_huggingface_corpus(
         in rows without tokens. Spans are preferred to tags. Defaults to "": `spans` or `entities`, if there is one.
     scheme (str): "iob1", "iob2", "iobes" (also for BILOU), or "auto": found from all tags. Defaults to "auto".
     label (str): Label of tags that name none: plain B, I and O. Defaults to "".
+    comment (str): Beginning of comment lines, such as "#". They are skipped. A line that begins so and has a tag in
+        each column of tags is no comment. Defaults to "": no comments.
+    tag_columns (Optional[list[int]]): Columns of tags, one per level of nesting, instead of `tag_column`. Defaults to
+        None, which means only `tag_column`.
     """
     options = {"split": split, "token_column": token_column, "tag_column": tag_column}
     options |= {"span_column": span_column, "scheme": scheme, "label": label}
@@ -223,13 +234,13 @@ def make_label_studio_corpus(
     max_length: int = 0,
     augmenter: AugmenterT = None,
     text_name: str = "text",
-    label_name: str = "label",
+    label_name: str = "",
 ) -> SourceCorpus:
     """Train from Label Studio's exports JSON and JSON-MIN.
 
     text_name (str): Name of the text in the labelling interface, `value="$text"`. Defaults to "text".
     label_name (str): Name of the labels there, `<Labels name="label">`. JSON-MIN has the spans under it. Defaults to
-        "label".
+        "": each name that has spans.
     """
     options = {"text_name": text_name, "label_name": label_name}
     return SourceCorpus(read_label_studio, path, spans_key, strict, max_length, augmenter, **options)
