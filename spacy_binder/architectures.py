@@ -10,6 +10,7 @@ from .errors import Errors
 from .layers.binder import binder
 from .layers.listener import ListenerSettings, listener
 from .layers.openvino import ENGINES
+from .layers.saved_encoder import check_options
 from .layers.span_scorer import SPAN_DROPOUTS, SpanScorerSettings, span_scorer
 from .layers.text_encoder import NAME, TextEncoderSettings, text_encoder
 from .layers.type_encoder import TypeEncoderSettings, shared_type_encoder, type_encoder
@@ -76,13 +77,16 @@ def build_text_encoder(
         encoder. At 0.0 torch uses a faster product: a training step on a processor takes a fifth less.
     inference_engine (str): What runs the encoder at inference: torch, the default, or openvino, which is for
         processors only. int8 needs openvino.
-    tokenizer_config, transformer_config (dict): Arguments of transformers' `from_pretrained`.
+    tokenizer_config, transformer_config (dict): Arguments of transformers' `from_pretrained`. None of them may run or
+        fetch code.
     RETURNS (Model): The text encoder.
-    RAISES (ValueError): If a setting is out of its range.
+    RAISES (ValueError): If a setting is out of its range, or refused.
     RAISES (ImportError): If the engine is not installed.
     """
     _at_least(1, max_batch_wordpieces=max_batch_wordpieces)
     _at_least(4, window=window)
+    check_options("tokenizer_config", tokenizer_config)
+    check_options("transformer_config", transformer_config)
     check_name("engine", inference_engine, ENGINES)
     check_name("precision", inference_precision, ENGINES["openvino"])
     _at_least(0.0, attention_dropout=attention_dropout or 0.0)
@@ -132,11 +136,14 @@ def build_type_encoder(
     freeze (bool): Whether its weights stay as they are. Defaults to False.
     max_length (int): The most wordpieces per description. The rest of a longer one is cut off. Defaults to 128.
     mixed_precision (bool): Whether to multiply in bfloat16. Defaults to False.
-    tokenizer_config, transformer_config (dict): Arguments of transformers' `from_pretrained`.
+    tokenizer_config, transformer_config (dict): Arguments of transformers' `from_pretrained`. None of them may run or
+        fetch code.
     RETURNS (Model): The type encoder.
-    RAISES (ValueError): If a setting is out of its range.
+    RAISES (ValueError): If a setting is out of its range, or refused.
     """
     _at_least(3, max_length=max_length)
+    check_options("tokenizer_config", tokenizer_config)
+    check_options("transformer_config", transformer_config)
     return type_encoder(
         TypeEncoderSettings(
             name=name or "",

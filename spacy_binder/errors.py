@@ -175,12 +175,12 @@ class Errors:
     )
     B049 = "[B049] The option `{option}` of format '{name}' can't be {value!r}: {problem}."
     B056 = (
-        "[B056] `{name}` in {where} is refused: it could run code, or read a file, that a pipeline's files may not choose. "
-        "Remove it. An encoder that needs code of its own can't be used."
+        "[B056] {where}: `{name}` is refused. It could decide which code runs or which file is read, and a pipeline that "
+        "others made may not decide that. Remove it. Encoders that need code of their own can't be used."
     )
     B057 = (
-        "[B057] The saved pipeline can't be loaded, because of {what}. It is missing or damaged, or the files are not those "
-        "of one pipeline: copy the whole folder again. The cause: {cause}"
+        "[B057] The saved pipeline can't be loaded, because of {what}: missing, damaged, or not of the same pipeline as "
+        "the other files. Copy the whole folder again. The cause: {cause}"
     )
     B058 = "[B058] The encoder '{encoder}' can't be used: {problem}. {advice}"
 
@@ -207,8 +207,8 @@ class Warnings:
         "pipeline's tokens and the reference's differ."
     )
     BW06 = (
-        "[BW06] {n} gold span(s) cross the border of a passage of {size} tokens and were left out. Raise "
-        "`max_tokens`, or give the training documents sentence starts."
+        "[BW06] {n} gold span(s) cross the border of a passage and were left out. `{setting}` is {size}: raise "
+        "it{other}."
     )
     BW07 = (
         "[BW07] Component '{name}' was calibrated, and is now trained further: its scores and thresholds no longer "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +24,7 @@ from ..text.arrays import Ints1d, Ints2d, pad
 from ..text.wordpieces import TokenizerT, reset_tokenizer
 from .module_shim import ModuleShim
 from .process import use_one_thread_in_fork
+from .saved_encoder import TOKENIZER_FILES, build_encoder, build_tokenizer, name_damage, read_config
 
 # How weights may be saved.
 STORAGES = ("float32", "bfloat16")
@@ -48,6 +48,8 @@ class EncoderShim(ModuleShim):
         self.storage = "float32"
         self.quantized = b""
         self.saves_weights = True
+        # Config and word shapes of an encoder that was loaded without its weights.
+        self._awaited: tuple[Any, bool] | None = None
         self.warned = False
 
     @property
@@ -55,6 +57,11 @@ class EncoderShim(ModuleShim):
         """RETURNS (Encoder): The encoder. There is none before it is built."""
         assert self._model is not None
         return self._model
+
+    @property
+    def has_weights(self) -> bool:
+        """RETURNS (bool): Whether no weights are missing. If not, `load_weights` has to follow `from_bytes`."""
+        return self._awaited is None
 
     def load(
         self,
@@ -80,12 +87,13 @@ class EncoderShim(ModuleShim):
         path, places = find_encoder(name)
         rates: dict[str, float] = {}
         try:
-            tokenizer = AutoTokenizer.from_pretrained(path, **{"use_fast": True, **tokenizer_config})
+            options = {"use_fast": True, **tokenizer_config, "trust_remote_code": False}
+            tokenizer = AutoTokenizer.from_pretrained(path, **options)
             if attention_dropout is not None:
-                known = AutoConfig.from_pretrained(path, **transformer_config)
+                known = AutoConfig.from_pretrained(path, **{**transformer_config, "trust_remote_code": False})
                 rates = {key: attention_dropout for key in ATTENTION_DROPOUTS if hasattr(known, key)}
             options = {"use_safetensors": True, "torch_dtype": torch.float32, **rates, **transformer_config}
-            transformer = AutoModel.from_pretrained(path, **options)
+            transformer = AutoModel.from_pretrained(path, **{**options, "trust_remote_code": False})
         except (OSError, ValueError, KeyError) as error:
             message = Errors.B005.format(encoder=name, places=", ".join(places), cause=str(error).split("\n")[0])
             raise ValueError(message) from error
@@ -95,6 +103,7 @@ class EncoderShim(ModuleShim):
         self.tokenizer = tokenizer
         self.storage = "float32"
         self.quantized = b""
+        self._awaited = None
         self.set_module(Encoder(transformer, word_shapes=word_shapes))
 
     def encode(
@@ -162,9 +171,11 @@ class EncoderShim(ModuleShim):
         """Read weights from a safetensors file.
 
         path (Path): The file.
+        RAISES (ValueError): If it can't be read, or its weights are not those of the encoder.
         """
-        self.module.load_weights(load_file(path))
-        self.cache.clear()
+        with name_damage(str(path)):
+            weights = load_file(path)
+        self._take_weights(weights)
 
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): The encoder's config and weights, and the files of its tokenizer."""
@@ -172,7 +183,9 @@ class EncoderShim(ModuleShim):
             return srsly.msgpack_dumps({"config": None})
         with TemporaryDirectory() as folder:
             self.tokenizer.save_pretrained(folder)
-            files = {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir()) if path.is_file()}
+            files = {
+                path.name: path.read_bytes() for path in sorted(Path(folder).iterdir()) if path.name in TOKENIZER_FILES
+            }
         msg = {
             # Without the place that it was loaded from.
             "config": {**self.module.config.to_dict(), "_name_or_path": ""},
@@ -185,11 +198,12 @@ class EncoderShim(ModuleShim):
         return srsly.msgpack_dumps(msg)
 
     def from_bytes(self, bytes_data: bytes) -> EncoderShim:
-        """Build the encoder again from saved bytes.
+        """Build the encoder again from saved bytes. If they have no weights, it is built by `load_weights`.
 
         bytes_data (bytes): The result of `to_bytes`.
         RETURNS (EncoderShim): The shim itself.
-        RAISES (ValueError): If the weights are saved in a form that this version can't read.
+        RAISES (ValueError): If the weights are saved in a form that this version can't read, or `saved_encoder.py`
+            doesn't allow what is in the bytes.
         """
         msg: Any = srsly.msgpack_loads(bytes_data)
         if msg["config"] is None:
@@ -197,23 +211,28 @@ class EncoderShim(ModuleShim):
         storage = msg.get("storage", "float32")
         if storage not in STORAGES:
             raise ValueError(Errors.B041.format(storage=storage, known=" or ".join(STORAGES)))
-        from transformers import AutoConfig, AutoModel, AutoTokenizer
-
         use_one_thread_in_fork()
-        with TemporaryDirectory() as folder:
-            for name, content in msg["tokenizer"].items():
-                (Path(folder) / name).write_bytes(content)
-            # Not by srsly, which writes 1e-12 as 0.0.
-            (Path(folder) / "config.json").write_text(json.dumps(msg["config"]), encoding="utf8")
-            self.tokenizer = AutoTokenizer.from_pretrained(folder)
-            transformer = AutoModel.from_config(AutoConfig.from_pretrained(folder))
+        config = read_config(msg["config"])
+        self.tokenizer = build_tokenizer(config, msg["tokenizer"])
         reset_tokenizer(self.tokenizer)
         self.storage = storage
         self.quantized = msg.get("quantized", b"")
-        self.set_module(Encoder(transformer, word_shapes=msg.get("word_shapes", False)))
+        self._awaited = (config, bool(msg.get("word_shapes", False)))
         if msg["state"] is not None:
-            self.module.load_weights(load_safetensors(msg["state"]))
+            with name_damage("the weights of the encoder"):
+                weights = load_safetensors(msg["state"])
+            self._take_weights(weights)
         return self
+
+    def _take_weights(self, weights: dict[str, Tensor]) -> None:
+        if self._awaited is None:
+            with name_damage("the weights of the encoder"):
+                self.module.load_weights(weights)
+        else:
+            config, word_shapes = self._awaited
+            self.set_module(build_encoder(config, weights, word_shapes=word_shapes))
+            self._awaited = None
+        self.cache.clear()
 
 
 def attention_mask(lengths: Ints1d) -> Ints2d:
@@ -273,5 +292,5 @@ def load_weights(model: Model, folder: Path) -> None:
     folder (Path): The folder of the files.
     """
     for name, shim in encoder_files(model).items():
-        if (folder / name).exists():
+        if not shim.has_weights or (folder / name).exists():
             shim.load_weights(folder / name)

@@ -15,6 +15,7 @@ from torch import nn
 
 from .adam import TorchAdam
 from .process import use_one_thread_in_fork, watch_forks
+from .saved_encoder import limit_sizes, name_damage
 
 
 class ModuleShim(PyTorchShim):
@@ -161,9 +162,13 @@ class ModuleShim(PyTorchShim):
 
         bytes_data (bytes): The result of `to_bytes`.
         RETURNS (ModuleShim): The shim itself.
+        RAISES (ValueError): If settings and weights are not those of one module.
         """
         msg: Any = srsly.msgpack_loads(bytes_data)
         if msg["state"] is not None:
-            self.build(**msg["settings"])
-            self.module.load_state_dict(load_safetensors(msg["state"]))
+            with name_damage("the weights of the span scorer"):
+                weights = load_safetensors(msg["state"])
+                with limit_sizes(weights):
+                    self.build(**msg["settings"])
+                self.module.load_state_dict(weights)
         return self

@@ -15,6 +15,9 @@ from ..spans.decoding import FoundSpans
 from .module_shim import ModuleShim
 from .types import EncodedWindows, Search, Settings
 
+# What dropout is drawn for: the three parts of a span vector (first word, last word, width), or their sum.
+SPAN_DROPOUTS = ("parts", "sum")
+
 ScorerInT = tuple[EncodedWindows, Tensor, Search]
 
 
@@ -26,12 +29,14 @@ class SpanScorerSettings(Settings):
     max_span_length (int): The most words per span. Defaults to 30.
     width_embedding_size (int): Width of the embedding of a span's length, 0 for none. Defaults to 128.
     temperature (float): Divisor of similarities at the start of training. Defaults to 0.07.
+    span_dropout (str): What dropout is drawn for in training, one of `SPAN_DROPOUTS`. Defaults to "parts".
     """
 
     linear_size: int = 128
     max_span_length: int = 30
     width_embedding_size: int = 128
     temperature: float = 0.07
+    span_dropout: str = "parts"
 
 
 def span_scorer(settings: SpanScorerSettings, learn_rate_scale: float = 1.0) -> Model[ScorerInT, Any]:
@@ -56,7 +61,8 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
     """Build the module, with weights drawn anew."""
     shim: Any = model.shims[0]
     settings: SpanScorerSettings = model.attrs["settings"]
-    shim.build(text_width=model.get_dim("nI"), type_width=model.get_dim("nT"), **asdict(settings))
+    sizes = {name: value for name, value in asdict(settings).items() if name != "span_dropout"}
+    shim.build(text_width=model.get_dim("nI"), type_width=model.get_dim("nT"), **sizes)
     model.attrs["max_span_length"] = settings.max_span_length
 
 
@@ -78,7 +84,7 @@ def forward(model: Model, X: ScorerInT, is_train: bool) -> tuple[SpanScores | Fo
     first, last = _positions(encoded)
     module.dropout.p = model.attrs["dropout_rate"]
     with shim.in_training():
-        scores = module(vectors, first, last, types)
+        scores = module(vectors, first, last, types, drop_sums=model.attrs["settings"].span_dropout == "sum")
 
     def backprop(d_scores: SpanScores) -> tuple[Tensor | None, Tensor | None]:
         shim.backprop(scores, d_scores)

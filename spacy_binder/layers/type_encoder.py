@@ -28,8 +28,8 @@ MAX_CACHED = 1024
 class TypeEncoderSettings(Settings):
     """Settings of a type encoder. They are the arguments of `spacy_binder.TypeEncoder.v1`.
 
-    name (str): A folder, or the name of a model on the Hugging Face hub. The architecture of the model replaces an empty
-        one by that of the text encoder.
+    name (str): A folder, or the name of a model on the Hugging Face hub. Where it is empty, `spacy_binder.Binder.v1`
+        sets that of the text encoder.
     freeze (bool): Whether the weights stay as they are. Defaults to False.
     max_length (int): The most wordpieces per description. Defaults to 128.
     mixed_precision (bool): Whether to multiply in bfloat16. Defaults to False.
@@ -160,7 +160,7 @@ def encode_types(
     # A change of the weights takes it out of the cache, so vectors of old weights are never put into a new one.
     cached: CachedVectors = shim.cache.setdefault(CachedVectors, CachedVectors())
     found = cached.find(descriptions)
-    missing = sorted({text for text in descriptions if text not in found}, key=len)
+    missing = sorted(dict.fromkeys(text for text in descriptions if text not in found), key=len)
     size = max(1, MAX_BATCH_WORDPIECES // settings.max_length)
     for start in range(0, len(missing), size):
         texts = missing[start : start + size]

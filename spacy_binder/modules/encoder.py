@@ -76,8 +76,13 @@ class Encoder(nn.Module):
     def load_weights(self, weights: dict[str, Tensor]) -> None:
         """Take over weights.
 
-        weights (dict[str, Tensor]): As `weights` returns them.
+        weights (dict[str, Tensor]): As `weights` returns them. They may be rounded.
         RAISES (RuntimeError): If a weight is missing, unknown or of another shape.
+        RAISES (TypeError): If whole numbers are given for others.
         """
         own = ("word_shapes.",)
-        self.load_state_dict({n if n.startswith(own) else PREFIX + n: tensor for n, tensor in weights.items()})
+        given = {name if name.startswith(own) else PREFIX + name: tensor for name, tensor in weights.items()}
+        for name, tensor in self.state_dict().items():
+            if name in given and given[name].is_floating_point() != tensor.is_floating_point():
+                raise TypeError(f"{name} is saved as {given[name].dtype}, but is {tensor.dtype}")
+        self.load_state_dict(given)
