@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy
@@ -50,21 +51,32 @@ class ScoredSpans(NamedTuple):
     right: Bools1d
 
 
-def scored_spans(docs: Sequence[EvaluatedDoc], *, label: str | None = None, predicted: bool = False) -> ScoredSpans:
+def scored_spans(docs: Sequence[EvaluatedDoc], *, predicted: bool = False) -> ScoredSpans:
     """Collect the scores of some docs' spans.
 
     docs (Sequence[EvaluatedDoc]): The docs.
-    label (str, optional): The label of the spans. If None, spans of all labels.
     predicted (bool): Whether to take predicted spans in place of candidates.
     RETURNS (ScoredSpans): The spans, in document order.
     """
-    rows = [
-        (i, score, span in doc.gold)
-        for i, doc in enumerate(docs)
-        for span, score in (doc.predicted if predicted else doc.candidates).items()
-        if label in (None, span.label)
-    ]
-    doc, scores, right = zip(*rows, strict=True) if rows else ((), (), ())
+    return _to_arrays(_scored(docs, predicted))
+
+
+def scored_by_label(docs: Sequence[EvaluatedDoc]) -> dict[str, ScoredSpans]:
+    """RETURNS (dict[str, ScoredSpans]): The candidates of each label that has any, in document order."""
+    by_label: defaultdict[str, list[tuple[int, float, bool]]] = defaultdict(list)
+    for span, row in zip((span for doc in docs for span in doc.candidates), _scored(docs, False), strict=True):
+        by_label[span.label].append(row)
+    return {label: _to_arrays(rows) for label, rows in by_label.items()}
+
+
+def _scored(docs: Sequence[EvaluatedDoc], predicted: bool) -> Iterator[tuple[int, float, bool]]:
+    for i, doc in enumerate(docs):
+        for span, score in (doc.predicted if predicted else doc.candidates).items():
+            yield i, score, span in doc.gold
+
+
+def _to_arrays(rows: Iterable[tuple[int, float, bool]]) -> ScoredSpans:
+    doc, scores, right = list(zip(*rows, strict=True)) or ((), (), ())
     return ScoredSpans(
         numpy.array(doc, dtype="int64"), numpy.array(scores, dtype="float32"), numpy.array(right, dtype=bool)
     )
@@ -147,14 +159,16 @@ def calibrate(nlp: Language, name: str, examples: Iterable[Example], floor: floa
     RAISES (ValueError): If there are no right or no wrong candidates, or if scores tell nothing about spans.
     """
     pipe = get_component(nlp, name)
+    margins: list[float] = []
+    right: list[bool] = []
     with changed(pipe, calibration=None):
-        docs = list(evaluate(nlp, name, examples, floor))
-    right = scored_spans(docs).right
-    n, n_right = len(right), int(right.sum())
+        for doc in evaluate(nlp, name, examples, floor):
+            margins += doc.margins
+            right += [span in doc.gold for span in doc.candidates]
+    n, n_right = len(right), sum(right)
     if not 0 < n_right < n:
         raise ValueError(Errors.B024.format(name=name, n=n, n_right=n_right, floor=floor, key=pipe.key))
-    margins = numpy.array([margin for doc in docs for margin in doc.margins], dtype="float32")
-    calibration = fit_calibration(margins, right)
+    calibration = fit_calibration(numpy.array(margins, dtype="float32"), numpy.array(right))
     if calibration["scale"] <= 0:
         raise ValueError(Errors.B025.format(name=name, scale=calibration["scale"]))
     old, own = pipe.cfg["calibration"], pipe.cfg["thresholds"]
@@ -189,13 +203,18 @@ def label_thresholds(
     RETURNS (dict): The threshold of each label that gets its own.
     """
     chosen = {}
+    candidates = scored_by_label(docs)
+    n_gold_of = {label: numpy.zeros(len(docs), dtype="int64") for label in labels}
+    for i, doc in enumerate(docs):
+        for span in doc.gold:
+            if span.label in n_gold_of:
+                n_gold_of[span.label][i] += 1
     folds = numpy.arange(len(docs)) % N_FOLDS
-    for label in labels:
-        n_gold = numpy.array([sum(span.label == label for span in doc.gold) for doc in docs])
+    for label, n_gold in n_gold_of.items():
         total = int(n_gold.sum())
-        if total < min_gold or len(docs) < 2:
+        if total < min_gold or len(docs) < 2 or label not in candidates:
             continue
-        doc, scores, right = scored_spans(docs, label=label)
+        doc, scores, right = candidates[label]
         found = numpy.zeros(len(scores), dtype=bool)
         for fold in numpy.unique(folds):
             held_out = folds[doc] == fold

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
-from spacy.training import Corpus, Example
-from spacy.util import minibatch
+from spacy.training import Example
 
-from ..errors import Errors
-from ..pipeline import BinderNER
+from ..errors import Warnings
+from ..pipeline import MAX_SPANS_PER_WORD, BinderNER
 from ..spans.decoding import Candidates, filter_margins
 from ..spans.margins import margin_limits, published_scores
+from ..text.arrays import Ints2d
 from .component import changed, get_component
+from .reading import read_examples
 
 # Spans with lower scores are far too many, and hardly ever of interest.
 FLOOR = 0.05
+# Docs hold tensors while they are run. Only as many docs as have these words are in memory.
+BATCH_WORDS = 20_000
 
 
 class Entity(NamedTuple):
@@ -40,7 +45,7 @@ class EvaluatedDoc:
     """A text with its gold and predicted spans.
 
     text (str): The text.
-    tokens (list[tuple[int, int]]): First character and end of each token of the reference.
+    tokens (Ints2d): First character and end of each token of the reference, shape (T, 2).
     sentences (list[tuple[int, int]]): First token and end of each sentence.
     gold (set[Entity]): Gold spans.
     predicted (dict[Entity, float]): Predicted spans and their scores, in document order.
@@ -50,12 +55,16 @@ class EvaluatedDoc:
     """
 
     text: str
-    tokens: list[tuple[int, int]]
+    tokens: Sequence[tuple[int, int]] | Ints2d
     sentences: list[tuple[int, int]]
     gold: set[Entity]
     predicted: dict[Entity, float]
     candidates: dict[Entity, float]
     margins: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        # A list would be as large as the doc.
+        self.tokens = numpy.array(self.tokens, dtype="int32").reshape(-1, 2)
 
     def to_json(self) -> dict[str, Any]:
         """RETURNS (dict): The text, and its gold and predicted spans with character offsets, texts and scores."""
@@ -82,22 +91,54 @@ class EvaluatedDoc:
         return end - first
 
 
-def evaluate(nlp: Language, name: str, examples: Iterable[Example], floor: float = FLOOR) -> Iterator[EvaluatedDoc]:
+class LeftOut:
+    """What the figures of an evaluation do not show.
+
+    docs (int): Docs without the span group.
+    labels (Counter): Gold spans by label, for labels that the component does not know.
+    candidates (int): Candidates that the component found, but did not keep.
+    """
+
+    def __init__(self) -> None:
+        self.docs = 0
+        self.labels: Counter[str] = Counter()
+        self.candidates = 0
+
+    def messages(self, pipe: BinderNER, path: Path, floor: float = FLOOR) -> Iterator[str]:
+        """YIELDS (str): A sentence about each kind of what was left out of a file's figures."""
+        if self.docs:
+            found = f"{path}: {self.docs:,} documents have no span group '{pipe.key}' and are left out."
+            yield f"{found} Give them an empty group if they have no spans."
+        if self.labels:
+            counts = ", ".join(f"{label} ({n:,})" for label, n in self.labels.most_common())
+            yield f"{path}: gold spans with labels that the component does not know count as missed: {counts}."
+        if self.candidates:
+            yield Warnings.BW11.format(path=path, n=self.candidates, floor=floor, cap=MAX_SPANS_PER_WORD)
+
+
+def evaluate(
+    nlp: Language,
+    name: str,
+    examples: Iterable[Example],
+    floor: float = FLOOR,
+    left_out: LeftOut | None = None,
+) -> Iterator[EvaluatedDoc]:
     """Run a pipeline once over annotated docs, batch by batch. A doc whose reference has no span group is left out.
 
     nlp (Language): The pipeline.
     name (str): The component.
     examples (Iterable[Example]): Docs with gold spans.
     floor (float): The threshold of candidates, from 0 to 1.
+    left_out (LeftOut, optional): Counts what the docs do not show.
     YIELDS (EvaluatedDoc): The docs. Predicted spans and scores are exactly those of `nlp.pipe`.
     """
     pipe = get_component(nlp, name)
     place = nlp.pipe_names.index(name)
     before, after = nlp.pipe_names[:place], nlp.pipe_names[place + 1 :]
-    annotated = (example for example in examples if pipe.key in example.reference.spans)
-    for batch in minibatch(annotated, nlp.batch_size):
+    left_out = LeftOut() if left_out is None else left_out
+    for batch in _batches(_annotated(examples, pipe, left_out), nlp.batch_size):
         docs = list(nlp.pipe([_without_annotations(eg.predicted) for eg in batch], disable=[name, *after]))
-        found = _annotate(pipe, docs, floor)
+        found = _annotate(pipe, docs, floor, left_out)
         # Read now: later components may change a doc's tokens.
         spans = [_entities(doc, of_doc, pipe.labels) for doc, of_doc in zip(docs, found, strict=True)]
         docs = nlp.pipe(docs, disable=[*before, name])
@@ -115,20 +156,20 @@ def evaluate(nlp: Language, name: str, examples: Iterable[Example], floor: float
             )
 
 
-def evaluate_file(nlp: Language, name: str, path: Path, floor: float = FLOOR) -> list[EvaluatedDoc]:
+def evaluate_file(
+    nlp: Language, name: str, path: Path, floor: float = FLOOR, left_out: LeftOut | None = None
+) -> Iterator[EvaluatedDoc]:
     """Run a pipeline once over the docs of a DocBin. A doc without the span group is left out.
 
     nlp (Language): The pipeline.
     name (str): The component.
-    path (Path): DocBin with gold spans.
+    path (Path): A DocBin with gold spans, or a folder of them.
     floor (float): The threshold of candidates, from 0 to 1.
-    RETURNS (list[EvaluatedDoc]): The docs.
-    RAISES (ValueError): If no doc has the span group.
+    left_out (LeftOut, optional): Counts what the docs do not show.
+    RETURNS (Iterator[EvaluatedDoc]): The docs.
+    RAISES (ValueError): If a file is no DocBin, or no gold span has a label that the component knows.
     """
-    docs = list(evaluate(nlp, name, Corpus(path)(nlp), floor))
-    if not docs:
-        raise ValueError(Errors.B026.format(path=path, key=get_component(nlp, name).key, name=name))
-    return docs
+    return evaluate(nlp, name, read_examples(nlp, name, path), floor, left_out)
 
 
 def texts_of_spans(docs: Iterable[Doc], key: str) -> set[str]:
@@ -136,7 +177,32 @@ def texts_of_spans(docs: Iterable[Doc], key: str) -> set[str]:
     return {" ".join(span.text.split()) for doc in docs for span in doc.spans.get(key, [])}
 
 
-def _annotate(pipe: BinderNER, docs: list[Doc], floor: float) -> list[Candidates]:
+def _annotated(examples: Iterable[Example], pipe: BinderNER, left_out: LeftOut) -> Iterator[Example]:
+    """YIELDS (Example): The docs with the span group. The others are counted."""
+    for example in examples:
+        group = example.reference.spans.get(pipe.key)
+        if group is None:
+            left_out.docs += 1
+            continue
+        left_out.labels.update(span.label_ for span in group if span.label_ not in pipe.labels)
+        yield example
+
+
+def _batches(examples: Iterable[Example], most_docs: int) -> Iterator[list[Example]]:
+    """YIELDS (list[Example]): Docs in their order. A batch ends at a number of docs, or of words."""
+    batch: list[Example] = []
+    n_words = 0
+    for example in examples:
+        batch.append(example)
+        n_words += len(example.predicted)
+        if len(batch) >= most_docs or n_words >= BATCH_WORDS:
+            yield batch
+            batch, n_words = [], 0
+    if batch:
+        yield batch
+
+
+def _annotate(pipe: BinderNER, docs: list[Doc], floor: float, left_out: LeftOut) -> list[Candidates]:
     """Let a component annotate docs.
 
     RETURNS (list[Candidates]): What it would publish in each doc with a threshold of `floor` for all labels.
@@ -144,13 +210,17 @@ def _annotate(pipe: BinderNER, docs: list[Doc], floor: float) -> list[Candidates
     cfg = pipe.cfg
     # One search finds both, if it goes as low as the lower threshold of each label. Joint inference also applies the
     # thresholds to starts and ends, whose margins are not among the results: it has to search twice.
-    twice = cfg["joint_inference"]
+    joint = cfg["joint_inference"]
     lowest = (
-        {} if twice else {label: min(floor, cfg["thresholds"].get(label, cfg["threshold"])) for label in pipe.labels}
+        {} if joint else {label: min(floor, cfg["thresholds"].get(label, cfg["threshold"])) for label in pipe.labels}
     )
+    n_dropped = pipe.n_dropped
     with changed(pipe, threshold=floor, thresholds=lowest):
         found = pipe.predict(docs)
-    pipe.set_annotations(docs, pipe.predict(docs) if twice else found)
+    n_dropped = pipe.n_dropped - n_dropped
+    left_out.candidates += n_dropped
+    # A search with higher thresholds may keep spans that this one dropped.
+    pipe.set_annotations(docs, pipe.predict(docs) if joint or n_dropped else found)
     limits = margin_limits({**cfg, "threshold": floor, "thresholds": {}}, pipe.labels)
     return [filter_margins(of_doc, limits, allow_overlap=cfg["allow_overlap"]) for of_doc in found]
 

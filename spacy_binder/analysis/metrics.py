@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -16,43 +17,42 @@ from .mistakes import confusion, frequent, kinds_of_mistakes
 
 # The most tokens of a span in each class of lengths. The last class has all longer spans.
 LENGTHS = (1, 2, 3, 5, 10)
+LENGTH_CLASSES = ("1", "2", "3", "4-5", "6-10", "over 10")
 THRESHOLDS = tuple(round(0.05 * i, 2) for i in range(1, 20))
 
 
 def metrics(
-    docs: Sequence[EvaluatedDoc], labels: Sequence[str], seen: AbstractSet[str] | None = None
+    docs: Sequence[EvaluatedDoc], labels: Sequence[str], seen: AbstractSet[str] | None = None, n_dropped: int = 0
 ) -> dict[str, Any]:
     """Compute all figures that tell where mistakes lie. Scores are from 0 to 1.
 
     docs (Sequence[EvaluatedDoc]): The docs.
     labels (Sequence[str]): The labels of the component.
     seen (set[str], optional): Texts of the spans that the pipeline was trained on.
+    n_dropped (int): Number of candidates that the component dropped, see `LeftOut`. Defaults to 0.
     RETURNS (dict): JSON. For what precision, recall and F1 consist of, see `figures`.
     """
     labels = sorted({*labels, *(span.label for doc in docs for span in (*doc.gold, *doc.predicted))})
     found: dict[str, Any] = {
         "docs": len(docs),
         "all": score(docs),
-        "labels": {label: score_if(docs, lambda _, span, label=label: span.label == label) for label in labels},
+        "labels": score_by(docs, labels, lambda _, span: span.label),
         "boundaries": {
             "start": score(docs, lambda _, spans: {(span.start, span.label) for span in spans}),
             "end": score(docs, lambda _, spans: {(span.end, span.label) for span in spans}),
             "both, any label": score(docs, lambda _, spans: {(span.start, span.end) for span in spans}),
         },
         "nesting": _by_nesting(docs),
-        "lengths": {
-            name: score_if(docs, lambda doc, span, low=low, high=high: low < doc.length(span) <= high)
-            for name, low, high in _length_classes()
-        },
+        "lengths": score_by(docs, LENGTH_CLASSES, lambda doc, span: _length_class(doc.length(span))),
     }
     if seen is not None:
-        found["seen in training"] = score_if(docs, lambda doc, span: doc.text_of(span) in seen)
-        found["not seen in training"] = score_if(docs, lambda doc, span: doc.text_of(span) not in seen)
+        names = ("not seen in training", "seen in training")
+        found |= score_by(docs, names[::-1], lambda doc, span: names[doc.text_of(span) in seen])
     found["mistakes"] = kinds_of_mistakes(docs)
     found["confusion"] = confusion(docs, labels)
-    found["frequent"] = {label: frequent(docs, label) for label in labels}
-    found["calibration"] = {"floor": FLOOR, **calibration_figures(docs)}
-    found["thresholds"] = [_at_threshold(docs, threshold) for threshold in THRESHOLDS]
+    found["frequent"] = frequent(docs, labels)
+    found["calibration"] = {"floor": FLOOR, "n_dropped": n_dropped, **calibration_figures(docs)}
+    found["thresholds"] = _at_thresholds(docs)
     return found
 
 
@@ -88,14 +88,26 @@ def score(
     return figures(counts)
 
 
-def score_if(docs: Iterable[EvaluatedDoc], belongs: Callable[[EvaluatedDoc, Entity], bool]) -> dict[str, Any]:
-    """Compare the gold and predicted spans that meet a condition.
+def score_by(
+    docs: Iterable[EvaluatedDoc], names: Iterable[str], name_of: Callable[[EvaluatedDoc, Entity], str]
+) -> dict[str, dict[str, Any]]:
+    """Compare gold with predicted spans, class by class.
 
     docs (Iterable[EvaluatedDoc]): The docs.
-    belongs (Callable): Whether a span of a doc counts.
-    RETURNS (dict): The figures.
+    names (Iterable[str]): The names of all classes.
+    name_of (Callable): Takes a doc and one of its spans, and gives the name of the span's class.
+    RETURNS (dict): The figures of each class.
     """
-    return score(docs, lambda doc, spans: {span for span in spans if belongs(doc, span)})
+    counts = {name: PRFScore() for name in names}
+    for doc in docs:
+        right = doc.gold & doc.predicted.keys()
+        for span in doc.gold:
+            of_class = counts[name_of(doc, span)]
+            of_class.tp += span in right
+            of_class.fn += span not in right
+        for span in doc.predicted.keys() - right:
+            counts[name_of(doc, span)].fp += 1
+    return {name: figures(of_class) for name, of_class in counts.items()}
 
 
 def calibration_figures(docs: Sequence[EvaluatedDoc]) -> dict[str, Any]:
@@ -128,17 +140,18 @@ def _by_nesting(docs: Iterable[EvaluatedDoc]) -> dict[str, Any]:
     return {name: figures(*scores) for name, scores in counts.items()}
 
 
-def _length_classes() -> list[tuple[str, float, float]]:
-    lows = (0, *LENGTHS)
-    classes = [
-        (str(high) if high == low + 1 else f"{low + 1}-{high}", float(low), float(high))
-        for low, high in zip(lows, LENGTHS, strict=False)
-    ]
-    return [*classes, (f"over {LENGTHS[-1]}", float(LENGTHS[-1]), numpy.inf)]
+def _length_class(n_tokens: int) -> str:
+    return LENGTH_CLASSES[bisect_left(LENGTHS, n_tokens)]
 
 
-def _at_threshold(docs: Iterable[EvaluatedDoc], threshold: float) -> dict[str, Any]:
-    counts = PRFScore()
-    for doc in docs:
-        counts.score_set({span for span, score in doc.candidates.items() if score > threshold}, doc.gold)
-    return {"threshold": threshold, **figures(counts)}
+def _at_thresholds(docs: Sequence[EvaluatedDoc]) -> list[dict[str, Any]]:
+    scores = numpy.array([score for doc in docs for score in doc.candidates.values()])
+    is_right = numpy.array([span in doc.gold for doc in docs for span in doc.candidates], dtype=bool)
+    n_gold = sum(len(doc.gold) for doc in docs)
+    rows = []
+    for threshold in THRESHOLDS:
+        right = is_right[scores > threshold]
+        n_right = int(right.sum())
+        counts = PRFScore(tp=n_right, fp=len(right) - n_right, fn=n_gold - n_right)
+        rows.append({"threshold": threshold, **figures(counts)})
+    return rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any
 
 from .docs import Entity, EvaluatedDoc
@@ -25,10 +25,9 @@ def pair_mistakes(doc: EvaluatedDoc) -> list[Mistake]:
     doc (EvaluatedDoc): The doc.
     RETURNS (list[Mistake]): Kind, gold and predicted span of each mistake, in document order.
     """
-    missed = sorted(doc.gold - doc.predicted.keys())
-    wrong = sorted(doc.predicted.keys() - doc.gold)
-    overlaps = [(_share(a, b), a, b) for a in missed for b in wrong if a.start < b.end and b.start < a.end]
-    overlaps.sort(key=lambda overlap: -overlap[0])
+    missed = doc.gold - doc.predicted.keys()
+    wrong = doc.predicted.keys() - doc.gold
+    overlaps = sorted(_overlaps(missed, wrong), key=lambda pair: (-_share(*pair), pair))
     mistakes: list[Mistake] = []
     left = {("gold", span) for span in missed} | {("predicted", span) for span in wrong}
     for kind, belongs in (
@@ -36,7 +35,7 @@ def pair_mistakes(doc: EvaluatedDoc) -> list[Mistake]:
         ("boundary", lambda a, b: a.label == b.label),
         ("boundary and type", lambda a, b: True),
     ):
-        for _, gold, predicted in overlaps:
+        for gold, predicted in overlaps:
             both = {("gold", gold), ("predicted", predicted)}
             if both <= left and belongs(gold, predicted):
                 mistakes.append((kind, gold, predicted))
@@ -78,21 +77,40 @@ def confusion(docs: Iterable[EvaluatedDoc], labels: Sequence[str]) -> dict[str, 
     return {"labels": list(labels), "counts": counts}
 
 
-def frequent(docs: Iterable[EvaluatedDoc], label: str) -> dict[str, list[tuple[str, int]]]:
-    """Count the texts of a label's mistakes.
+def frequent(docs: Iterable[EvaluatedDoc], labels: Sequence[str]) -> dict[str, dict[str, list[tuple[str, int]]]]:
+    """Count the texts of each label's mistakes.
 
     docs (Iterable[EvaluatedDoc]): The docs.
-    label (str): The label.
-    RETURNS (dict): `false_positives` and `false_negatives`: the most frequent texts, and how often each occurs.
+    labels (Sequence[str]): All labels.
+    RETURNS (dict): For each label `false_positives` and `false_negatives`: the most frequent texts, and how often each
+        occurs.
     """
-    positives, negatives = Counter(), Counter()
+    counts = {label: {"false_positives": Counter(), "false_negatives": Counter()} for label in labels}
     for doc in docs:
-        positives.update(doc.text_of(s) for s in doc.predicted if s.label == label and s not in doc.gold)
-        negatives.update(doc.text_of(s) for s in doc.gold if s.label == label and s not in doc.predicted)
+        for name, spans in (
+            ("false_positives", doc.predicted.keys() - doc.gold),
+            ("false_negatives", doc.gold - doc.predicted.keys()),
+        ):
+            for span in spans:
+                counts[span.label][name][doc.text_of(span)] += 1
     return {
-        name: sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MOST_FREQUENT]
-        for name, counts in (("false_positives", positives), ("false_negatives", negatives))
+        label: {
+            name: sorted(texts.items(), key=lambda item: (-item[1], item[0]))[:MOST_FREQUENT]
+            for name, texts in of_label.items()
+        }
+        for label, of_label in counts.items()
     }
+
+
+def _overlaps(missed: Set[Entity], wrong: Set[Entity]) -> Iterator[tuple[Entity, Entity]]:
+    """YIELDS (tuple): Each pair of a missed and a wrong span that overlap. Spans that are far apart cost nothing."""
+    open_spans: dict[bool, list[Entity]] = {True: [], False: []}
+    for span, is_missed in sorted([*((span, True) for span in missed), *((span, False) for span in wrong)]):
+        others = open_spans[not is_missed] = [other for other in open_spans[not is_missed] if other.end > span.start]
+        for other in others:
+            if other.start < span.end:
+                yield (span, other) if is_missed else (other, span)
+        open_spans[is_missed].append(span)
 
 
 def _share(a: Entity, b: Entity) -> float:

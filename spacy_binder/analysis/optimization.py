@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.training import Corpus, Example
+from spacy.training import Example
 from spacy.util import load_model
 
 from ..config import check_name
@@ -20,11 +20,21 @@ from ..layers.encoder_shim import encoder_files
 from ..layers.openvino import ENGINES, is_installed, quantize
 from ..layers.text_encoder import NAME, batch_windows, cut_docs
 from .component import get_component
+from .docs import LeftOut, evaluate
+from .metrics import score
 
 PRECISIONS = ENGINES["openvino"]
 BASELINE = ("float32", "torch")
 # Enough text to find the range of activations.
 CALIBRATION_BATCHES = 32
+# How long the pipeline as it is takes for the sample of docs that speed is measured on.
+SAMPLE_SECONDS = 1.0
+N_RUNS = 3
+
+HEADER = ("Precision", "Engine", "F1", "Difference", "Words/s", "Times as fast", "MiB")
+
+# Words of a doc, and whether a space follows each.
+Words = tuple[list[str], list[bool]]
 
 
 @dataclass
@@ -35,7 +45,7 @@ class Candidate:
     engine (str): What runs its text encoder.
     nlp (Language): The pipeline.
     f_score (float): F1 of its spans, from 0 to 100.
-    words_per_second (float): Speed of `nlp.pipe`, the better of two runs.
+    words_per_second (float): Speed of `nlp.pipe`.
     n_bytes (int): Size of its model when it is saved.
     """
 
@@ -45,6 +55,18 @@ class Candidate:
     f_score: float
     words_per_second: float
     n_bytes: int
+
+    def row(self, baseline: Candidate) -> tuple[str, ...]:
+        """RETURNS (tuple[str, ...]): The measurements beside those of the pipeline as it is, for the header HEADER."""
+        return (
+            self.precision,
+            self.engine + (" (as it is)" if self is baseline else ""),
+            f"{self.f_score:.2f}",
+            f"{self.f_score - baseline.f_score:+.2f}",
+            f"{self.words_per_second:,.0f}",
+            f"{self.words_per_second / baseline.words_per_second:.2f}",
+            f"{self.n_bytes / 2**20:.0f}",
+        )
 
 
 def combinations(precision: str = "auto", engine: str = "auto") -> list[tuple[str, str]]:
@@ -86,7 +108,7 @@ def current_choice(nlp: Language, name: str) -> tuple[str, str]:
 
 
 def load_in_precision(
-    model: str | Path, name: str, precision: str, engine: str, examples: Sequence[Example]
+    model: str | Path, name: str, precision: str, engine: str, examples: Iterable[Example]
 ) -> Language:
     """Load a pipeline for a precision and an engine.
 
@@ -94,7 +116,7 @@ def load_in_precision(
     name (str): The component.
     precision (str): float32, bfloat16 or int8. In the latter two, weights are saved in bfloat16.
     engine (str): torch or openvino.
-    examples (Sequence[Example]): Docs that int8 is calibrated on.
+    examples (Iterable[Example]): Docs that int8 is calibrated on. They are read for int8 alone.
     RETURNS (Language): The pipeline.
     """
     block = f"components.{name}.model.text_encoder"
@@ -104,7 +126,7 @@ def load_in_precision(
     if precision == "int8":
         names = nlp.pipe_names
         with nlp.select_pipes(disable=names[names.index(name) :]):
-            docs = list(nlp.pipe(_bare_docs(nlp, examples)))
+            docs = list(nlp.pipe(_docs(nlp, map(words_of, examples))))
         batches = batch_windows(text_encoder, cut_docs(text_encoder, docs))
         quantize(text_encoder.shims[0], islice(batches, CALIBRATION_BATCHES))
     if precision != "float32":
@@ -113,27 +135,62 @@ def load_in_precision(
     return nlp
 
 
-def measure(nlp: Language, name: str, precision: str, engine: str, examples: Sequence[Example]) -> Candidate:
-    """Measure a pipeline.
+def words_of(example: Example) -> Words:
+    """RETURNS (Words): The words of the predicted doc, which any pipeline can make docs of."""
+    return [token.text for token in example.x], [bool(token.whitespace_) for token in example.x]
+
+
+def take_sample(nlp: Language, examples: Iterable[Example]) -> tuple[float, list[Words]]:
+    """Take the first docs, as many as keep a pipeline busy for `SAMPLE_SECONDS`.
+
+    nlp (Language): The pipeline.
+    examples (Iterable[Example]): The docs. There is at least one.
+    RETURNS (tuple[float, list[Words]]): The pipeline's words per second, and the words of the docs.
+    """
+    stream = map(words_of, examples)
+    sample = list(islice(stream, 1))
+    # The first run loads what later ones have.
+    _seconds(nlp, sample)
+    while (seconds := _seconds(nlp, sample)) < SAMPLE_SECONDS and (more := list(islice(stream, len(sample)))):
+        sample += more
+    return sum(len(words) for words, _ in sample) / seconds, sample
+
+
+def compare_speed(nlp: Language, other: Language, sample: Sequence[Words]) -> float:
+    """Time two pipelines in turns, so that a busy machine slows both down.
+
+    nlp, other (Language): The pipelines.
+    sample (Sequence[Words]): The docs.
+    RETURNS (float): How many times as fast the other pipeline is, by the best run of each.
+    """
+    # The first run loads what later ones have.
+    _seconds(other, sample[:1])
+    times, others = zip(*((_seconds(nlp, sample), _seconds(other, sample)) for _ in range(N_RUNS)), strict=True)
+    return min(times) / min(others)
+
+
+def measure(
+    nlp: Language,
+    name: str,
+    precision: str,
+    engine: str,
+    examples: Iterable[Example],
+    words_per_second: float,
+    left_out: LeftOut | None = None,
+) -> Candidate:
+    """Measure F1 and size of a pipeline. No doc is kept.
 
     nlp (Language): The pipeline.
     name (str): The component.
     precision, engine (str): What it was loaded for.
-    examples (Sequence[Example]): Docs with gold spans.
+    examples (Iterable[Example]): Docs with gold spans.
+    words_per_second (float): Its speed.
+    left_out (LeftOut, optional): Counts what F1 does not show.
     RETURNS (Candidate): The pipeline and its measurements.
     """
-    pipe = get_component(nlp, name)
-    speed = max(_words_per_second(nlp, examples) for _ in range(2))
-    scores = nlp.evaluate(
-        [Example(doc, eg.reference) for doc, eg in zip(_bare_docs(nlp, examples), examples, strict=True)]
-    )
-    f_score = 100 * (scores[f"spans_{pipe.key}_f"] or 0.0)
-    return Candidate(precision, engine, nlp, f_score, speed, len(pipe.model.to_bytes()))
-
-
-def read_examples(nlp: Language, path: Path) -> list[Example]:
-    """RETURNS (list[Example]): The docs of a DocBin."""
-    return list(Corpus(path)(nlp))
+    f_score = 100 * (score(evaluate(nlp, name, examples, left_out=left_out))["f"] or 0.0)
+    n_bytes = len(get_component(nlp, name).model.to_bytes())
+    return Candidate(precision, engine, nlp, f_score, words_per_second, n_bytes)
 
 
 def fastest_within(candidates: Sequence[Candidate], baseline: Candidate, max_loss: float) -> Candidate | None:
@@ -152,13 +209,13 @@ def fastest_within(candidates: Sequence[Candidate], baseline: Candidate, max_los
     return best if is_fastest and best.words_per_second > baseline.words_per_second else None
 
 
-def _bare_docs(nlp: Language, examples: Sequence[Example]) -> list[Doc]:
-    return [Doc(nlp.vocab, words=[t.text for t in eg.x], spaces=[bool(t.whitespace_) for t in eg.x]) for eg in examples]
+def _docs(nlp: Language, texts: Iterable[Words]) -> Iterator[Doc]:
+    return (Doc(nlp.vocab, words=words, spaces=spaces) for words, spaces in texts)
 
 
-def _words_per_second(nlp: Language, examples: Sequence[Example]) -> float:
-    docs = _bare_docs(nlp, examples)
+def _seconds(nlp: Language, sample: Sequence[Words]) -> float:
+    docs = list(_docs(nlp, sample))
     start = time.perf_counter()
     for _ in nlp.pipe(docs):
         pass
-    return sum(map(len, docs)) / (time.perf_counter() - start)
+    return time.perf_counter() - start

@@ -6,10 +6,17 @@ from typing import Annotated, Optional
 from spacy.cli._util import Arg, Opt, setup_gpu
 from wasabi import msg
 
+from .output import Rows, check_folder, clean_errors
+
+HEADER = ("Data", "", "P", "R", "F1", "ECE", "ECE of predictions")
+
 
 def calibrate_cli(
     model: Annotated[str, Arg(help="Pipeline to calibrate: a folder or the name of an installed one")],
-    dev: Annotated[Path, Arg(help="DocBin with gold spans that the pipeline was not trained on", exists=True)],
+    dev: Annotated[
+        Path,
+        Arg(help="DocBin with gold spans that the pipeline was not trained on, or a folder of them", exists=True),
+    ],
     output: Annotated[Path, Opt("--output", "-o", help="Folder to save the calibrated pipeline to")],
     thresholds: Annotated[bool, Opt("--thresholds", help="Also choose thresholds for labels, by F1 on DEV")] = False,
     min_gold: Annotated[int, Opt("--min-gold", help="Labels with fewer gold spans keep the general threshold")] = 30,
@@ -17,7 +24,7 @@ def calibrate_cli(
         Optional[Path],
         Opt("--held-out", help="Another DocBin with gold spans, only to measure on", exists=True),
     ] = None,
-    floor: Annotated[float, Opt("--floor", help="Lowest score of a candidate, from 0 to 1")] = 0.05,
+    floor: Annotated[float, Opt("--floor", min=0.0, max=1.0, help="Lowest score of a candidate, from 0 to 1")] = 0.05,
     component: Annotated[str, Opt("--component", help="Name of the binder_ner, where there are several")] = "",
     gpu_id: Annotated[int, Opt("--gpu-id", "-g", help="GPU to run on, -1 for the CPU")] = -1,
 ) -> None:
@@ -27,39 +34,56 @@ def calibrate_cli(
     same spans as before, unless --thresholds is given. Prints precision, recall, F1 and the expected calibration error
     (ECE), in percent, before and after.
     """
-    setup_gpu(gpu_id)
-    from spacy.training import Corpus
+    from functools import partial
+
     from spacy.util import load_model
+    from tqdm import tqdm
 
     from ..analysis.calibration import calibrate, label_thresholds
     from ..analysis.component import find_component, get_component
-    from ..analysis.docs import evaluate_file
+    from ..analysis.docs import EvaluatedDoc, LeftOut, evaluate_file
     from ..analysis.metrics import calibration_figures, score
+    from ..analysis.reading import read_examples, read_gold
 
-    nlp = load_model(model)
-    name = find_component(nlp, component)
-    cfg = get_component(nlp, name).cfg
-    rows = []
+    paths = [path for path in dict.fromkeys((dev, held_out)) if path is not None]
+    # disable=None: no progress bar without a terminal.
+    progress = partial(tqdm, unit=" documents", disable=None, leave=False)
 
-    def measure(step: str) -> list:
-        parts = {path: evaluate_file(nlp, name, path, floor) for path in (dev, held_out) if path is not None}
-        for path, docs in parts.items():
+    def measure(step: str) -> list[EvaluatedDoc]:
+        """Add a row per file. RETURNS (list[EvaluatedDoc]): The docs of DEV."""
+        of_dev = []
+        for path in paths:
+            left_out[path] = LeftOut()
+            docs = list(progress(evaluate_file(nlp, name, path, floor, left_out[path]), desc=f"{path.name}, {step}"))
+            of_dev = of_dev or docs
             scores, calibration = score(docs), calibration_figures(docs)
             errors = [calibration[spans]["error"] for spans in ("candidates", "predictions")]
-            rows.append((path.name, step, *(scores[figure] for figure in "prf"), *errors))
-        return parts[dev]
+            values = (*(scores[figure] for figure in "prf"), *errors)
+            rows.add((path.name, step, *("-" if value is None else f"{100 * value:.2f}" for value in values)))
+        return of_dev
 
-    measure("before")
-    calibrate(nlp, name, Corpus(dev)(nlp), floor)
-    docs = measure("calibrated")
-    if thresholds:
-        cfg["thresholds"] = label_thresholds(docs, list(cfg["labels"]), cfg["threshold"], min_gold=min_gold)
-        measure("thresholds")
-    header = ("Data", "", "P", "R", "F1", "ECE", "ECE of predictions")
-    rows = [(*row[:2], *("-" if value is None else f"{100 * value:.2f}" for value in row[2:])) for row in rows]
-    msg.table(rows, header=header, divider=True, aligns=("l", "l", "r", "r", "r", "r", "r"))
-    calibration, own = cfg["calibration"], cfg["thresholds"]
-    msg.info(f"score = sigmoid({calibration['scale']:.3f} * margin {calibration['bias']:+.3f})")
-    msg.info(f"threshold = {cfg['threshold']:.3f}" + "".join(f", {label} {own[label]:.3f}" for label in own))
-    nlp.to_disk(output)
+    with clean_errors("Can't calibrate the pipeline"):
+        check_folder(output)
+        setup_gpu(gpu_id)
+        nlp = load_model(model)
+        name = find_component(nlp, component)
+        pipe = get_component(nlp, name)
+        for path in paths:
+            read_gold(nlp, name, path)
+        left_out: dict[Path, LeftOut] = {}
+        rows = Rows(HEADER, (max(len(path.name) for path in paths), 10, 6, 6, 6, 6, 18), n_left=2)
+        measure("before")
+        calibrate(nlp, name, progress(read_examples(nlp, name, dev), desc="fitting"), floor)
+        docs = measure("calibrated")
+        if thresholds:
+            own = label_thresholds(docs, pipe.labels, pipe.cfg["threshold"], min_gold=min_gold)
+            pipe.cfg["thresholds"] = own
+            measure("thresholds")
+        for path in paths:
+            for message in left_out[path].messages(pipe, path, floor):
+                msg.warn(message)
+        calibration, own = pipe.cfg["calibration"], pipe.cfg["thresholds"]
+        msg.info(f"score = sigmoid({calibration['scale']:.3f} * margin {calibration['bias']:+.3f})")
+        msg.info(f"threshold = {pipe.cfg['threshold']:.3f}" + "".join(f", {label} {own[label]:.3f}" for label in own))
+        nlp.to_disk(output)
     msg.good("Saved the calibrated pipeline", str(output))

@@ -24,6 +24,7 @@ from spacy_binder.analysis.calibration import (
     fit_calibration,
     label_thresholds,
     reliability,
+    scored_by_label,
     scored_spans,
 )
 from spacy_binder.analysis.component import changed, get_component
@@ -149,7 +150,8 @@ def scored_docs(n_docs: int, *, wrong_below: float) -> list[EvaluatedDoc]:
 def test_scores_are_collected_by_label_and_kind() -> None:
     spans = [Entity(0, 1, "PER"), Entity(0, 1, "ORG")]
     docs = [EvaluatedDoc("", [], [], set(spans[:1]), {spans[1]: 0.7}, dict.fromkeys(spans, 0.25))] * 2
-    assert [column.tolist() for column in scored_spans(docs, label="PER")] == [[0, 1], [0.25, 0.25], [True, True]]
+    of_person = scored_by_label(docs)["PER"]
+    assert [column.tolist() for column in of_person] == [[0, 1], [0.25, 0.25], [True, True]]
     doc, scores, right = scored_spans(docs, predicted=True)
     assert (doc.tolist(), right.tolist()) == ([0, 1], [False, False])
     assert scores.tolist() == [pytest.approx(0.7)] * 2
@@ -269,7 +271,7 @@ def test_scores_that_tell_nothing(nlp: Language, examples: list[Example], monkey
 
 
 def test_thresholds_have_to_be_probabilities() -> None:
-    with pytest.raises(ValueError, match=r"B023.*'PER'.*1\.5"):
+    with pytest.raises(ValueError, match=r"B006.*'PER'.*1\.5"):
         spacy.blank("en").add_pipe("binder_ner", config={"thresholds": {"PER": 1.5}})
 
 

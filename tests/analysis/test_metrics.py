@@ -1,5 +1,7 @@
 """The figures of an evaluation, compared with loops over all spans and with what a pipeline predicts."""
 
+import json
+import weakref
 from collections import Counter
 from itertools import product
 from pathlib import Path
@@ -11,13 +13,14 @@ from conftest import demo_examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
 from spacy_binder.analysis.component import changed, get_component
-from spacy_binder.analysis.docs import Entity, EvaluatedDoc, evaluate, evaluate_file, texts_of_spans
+from spacy_binder.analysis.docs import Entity, EvaluatedDoc, LeftOut, evaluate, evaluate_file, texts_of_spans
 from spacy_binder.analysis.metrics import metrics
 from spacy_binder.analysis.mistakes import KINDS, pair_mistakes
+from spacy_binder.pipeline import MAX_SPANS_PER_WORD, BinderNER
 
 TEXT = "the Rector of the University of Vermont left in a hurry , we are told"
 WORDS = TEXT.split()
@@ -296,10 +299,65 @@ def test_docs_without_the_group_are_left_out(nlp: Language) -> None:
     assert doc.text == examples[1].reference.text
 
 
-def test_a_file_without_the_group_is_refused(nlp: Language, tmp_path: Path) -> None:
-    DocBin(docs=[nlp.make_doc("No spans.")]).to_disk(tmp_path / "dev.spacy")
-    with pytest.raises(ValueError, match=r"B026.*dev\.spacy has no document with the span group 'sc'"):
-        evaluate_file(nlp, "binder_ner", tmp_path / "dev.spacy")
+def test_docs_are_let_go(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Docs of more words than a batch has are gone when the next batch has been run, with their tensors."""
+    run: list[weakref.ref] = []
+    predict = BinderNER.predict
+    monkeypatch.setattr("spacy_binder.analysis.docs.BATCH_WORDS", 1)
+    monkeypatch.setattr(
+        BinderNER, "predict", lambda pipe, docs: run.extend(map(weakref.ref, docs)) or predict(pipe, docs)
+    )
+    stream = (eg for _ in range(5) for eg in demo_examples(nlp, ["news-01", "news-02"], max_sentences=1))
+    docs = []
+    for doc in evaluate(nlp, "binder_ner", stream):
+        docs.append(doc)
+        assert sum(ref() is not None for ref in run) <= 2
+    assert len(docs) == len(run) == 10
+
+
+def test_what_is_left_out_is_counted(nlp: Language, tmp_path: Path) -> None:
+    pipe = get_component(nlp, "binder_ner")
+    golds = [example.reference for example in demo_examples(nlp, ["news-01", "news-02"], max_sentences=2)]
+    golds[0].spans["sc"].append(Span(golds[0], 0, 1, label="THING"))
+    DocBin(docs=[*golds, nlp.make_doc("No group.")]).to_disk(tmp_path / "dev.spacy")
+    left_out = LeftOut()
+    docs = list(evaluate_file(nlp, "binder_ner", tmp_path / "dev.spacy", left_out=left_out))
+    assert len(docs) == 2
+    assert (left_out.docs, left_out.labels, left_out.candidates) == (1, {"THING": 1}, 0)
+    messages = list(left_out.messages(pipe, tmp_path / "dev.spacy"))
+    assert ["1 documents" in messages[0], "THING (1)" in messages[1], len(messages)] == [True, True, 2]
+
+
+@pytest.mark.filterwarnings("ignore:.*BW04")
+@pytest.mark.parametrize("settings_", [{}, {"thresholds": {"PER": 0.01}}, {"repeat_weight": 0.4}])
+def test_dropped_candidates_are_counted_and_change_no_prediction(
+    nlp: Language, examples: list[Example], settings_: dict[str, Any]
+) -> None:
+    pipe = get_component(nlp, "binder_ner")
+    left_out = LeftOut()
+    with changed(pipe, **settings_):
+        docs = list(evaluate(nlp, "binder_ner", examples, floor=1e-6, left_out=left_out))
+        assert [doc.predicted for doc in docs] == published(nlp, examples)
+    n_words = sum(len(example.predicted) for example in examples)
+    assert left_out.candidates > 0
+    assert sum(len(doc.candidates) for doc in docs) <= MAX_SPANS_PER_WORD * n_words
+    *_, message = left_out.messages(pipe, Path("dev.spacy"), 1e-6)
+    assert message.startswith("[BW11] dev.spacy") and f"{left_out.candidates:,}" in message
+
+
+def leaves(value: Any) -> list[Any]:
+    """RETURNS (list): All values inside lists and dicts."""
+    if isinstance(value, dict):
+        return [leaf for part in value.items() for leaf in leaves(list(part))]
+    return [leaf for part in value for leaf in leaves(part)] if isinstance(value, (list, tuple)) else [value]
+
+
+def test_all_results_are_plain_data(nlp: Language, examples: list[Example]) -> None:
+    """JSON encoders refuse numpy's numbers, NaN and infinity."""
+    docs = list(evaluate(nlp, "binder_ner", examples))
+    found = [metrics(docs, get_component(nlp, "binder_ner").labels, {"Oslo"}), [doc.to_json() for doc in docs]]
+    assert {type(leaf) for leaf in leaves(found)} <= {str, int, float, type(None)}
+    json.dumps(found, allow_nan=False)
 
 
 def test_sentences_are_those_of_the_reference_or_of_the_pipeline_or_one(nlp: Language) -> None:

@@ -1,5 +1,6 @@
 """Faster pipelines: what is computed and saved in fewer bits, what is refused, and what is chosen."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +9,20 @@ import spacy
 import srsly
 from conftest import MINILM, binder_config, demo_examples, spans_of
 from spacy.language import Language
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 
 from spacy_binder.analysis.component import find_component
 from spacy_binder.analysis.optimization import (
     Candidate,
     combinations,
+    compare_speed,
     current_choice,
     fastest_within,
     load_in_precision,
-    read_examples,
+    take_sample,
 )
+from spacy_binder.analysis.reading import read_examples
 from spacy_binder.layers.encoder_shim import EncoderShim
 from spacy_binder.layers.openvino import CompiledEncoder, is_installed
 
@@ -48,7 +51,7 @@ def scores_of(nlp: Language, texts: list[str]) -> dict[tuple[int, int, int, str]
 @pytest.fixture(scope="module")
 def examples(trained: tuple[Path, Path]) -> list[Example]:
     """The sentences with their gold spans."""
-    return read_examples(spacy.blank("en"), trained[1])
+    return list(read_examples(spacy.load(trained[0]), "binder_ner", trained[1]))
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +117,7 @@ def test_int8_has_to_be_made_first(trained: tuple[Path, Path]) -> None:
 
 def test_int8_of_earlier_versions_is_refused(trained: tuple[Path, Path]) -> None:
     shim = shim_of(spacy.load(trained[0]), "text_encoder")
-    msg = srsly.msgpack_loads(shim.to_bytes())
+    msg: Any = srsly.msgpack_loads(shim.to_bytes())
     with pytest.raises(ValueError, match=r"\[B041\] .*'int8'.*optimize"):
         EncoderShim().from_bytes(srsly.msgpack_dumps({**msg, "storage": "int8"}))
 
@@ -187,6 +190,35 @@ def test_nothing_slower_is_chosen() -> None:
     as_it_is, plain = candidate("bfloat16", 80.0, 20.0, "torch"), candidate("float32", 79.0, 100.0, "torch")
     assert fastest_within([slow, plain], as_it_is, 0.3) is None
     assert fastest_within([slow, plain], as_it_is, 2.0) is plain
+
+
+def pipeline(delay: float) -> Language:
+    """RETURNS (Language): A pipeline that takes some seconds per doc."""
+    nlp = spacy.blank("en")
+
+    name = f"wait_{1000 * delay:.0f}_ms"
+
+    @Language.component(name)
+    def wait(doc: Doc) -> Doc:
+        time.sleep(delay)
+        return doc
+
+    nlp.add_pipe(name)
+    return nlp
+
+
+def test_speed_is_measured_on_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more docs are read than the sample needs, and a corpus may be smaller than that."""
+    monkeypatch.setattr("spacy_binder.analysis.optimization.SAMPLE_SECONDS", 0.1)
+    slow, fast = pipeline(0.02), pipeline(0.002)
+    read: list[Example] = []
+    docs = demo_examples(slow, ["news-01"], max_sentences=1) * 100
+    speed, sample = take_sample(slow, (read.append(example) or example for example in docs))
+    assert 1 < len(read) == len(sample) < 100
+    assert speed < len(sample[0][0]) / 0.02
+    assert len(take_sample(fast, docs[:3])[1]) == 3
+    assert compare_speed(slow, fast, sample) > 2
+    assert compare_speed(fast, slow, sample) < 0.5
 
 
 def test_engines_are_tried_where_they_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:

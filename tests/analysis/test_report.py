@@ -97,6 +97,9 @@ def test_charts(docs: list[EvaluatedDoc]) -> None:
     assert page.count('<circle class="dot"') == 1
     bins = found["calibration"]["candidates"]["bins"]
     assert page.count('<rect class="share"') == page.count('<circle class="mean"') == len(bins)
+    assert "such spans are not among them" not in page
+    dropped = report_page(docs, metrics(docs, LABELS, n_dropped=1234), title="", model="")
+    assert "1,234 such spans are not among them" in dropped
     assert f"{bins[0]['n']} spans with a mean score of {bins[0]['confidence']:.2f}, of which 0.00 are gold" in page
 
 

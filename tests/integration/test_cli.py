@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from project_copy import run_python
 from spacy.tokens import DocBin
 from spacy.util import load_config
 from spacy.vocab import Vocab
+
+from spacy_binder.analysis import optimization
+from spacy_binder.pipeline import BinderNER
 
 CONFIG = ROOT / "configs" / "binder.cfg"
 LABELS = ROOT / "project" / "datasets" / "demo" / "labels.json"
@@ -204,6 +208,99 @@ def test_binder_optimize_saves_nothing_that_loses_too_much(trained: tuple[Path, 
     command = ["binder", "optimize", model, data, "-o", tmp_path / "fast", "--precision", "int8", "--max-loss", "-101"]
     assert "Nothing saved" in run_spacy(*command, status=1)
     assert not (tmp_path / "fast").exists()
+
+
+def test_binder_optimize_drops_what_is_slower(
+    trained: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row is there when the next choice is tried. F1 is measured for the pipeline as it is alone."""
+    printed_before, measured, measure = [], [], optimization.measure
+
+    def compare_speed(*_: object) -> float:
+        assert isinstance(sys.stdout, StringIO)
+        printed_before.append(sys.stdout.getvalue())
+        return 0.2
+
+    monkeypatch.setattr(optimization, "compare_speed", compare_speed)
+    monkeypatch.setattr(optimization, "measure", lambda *args: measured.append(args[2:4]) or measure(*args))
+    printed = run_spacy("binder", "optimize", *trained, "-o", tmp_path / "fast", "--engine", "torch", status=1)
+    assert "as it is" in printed_before[0]
+    assert "bfloat16" not in printed_before[0]
+    assert "slower" in printed and "0.20" in printed and "Nothing saved" in printed
+    assert measured == [("float32", "torch")]
+    assert not (tmp_path / "fast").exists()
+
+
+COMMANDS = ("optimize", "evaluate", "calibrate")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        ("no model", "E050"),
+        ("no component", "B016"),
+        ("no docs", "B026"),
+        ("no docbin", "B050"),
+        ("no docbin in the folder", "B029"),
+        ("output is a file", "B051"),
+        ("output is in a file", "B051"),
+    ],
+)
+def test_what_cant_be_done_is_said_before_anything_is_written(
+    trained: tuple[Path, Path], tmp_path: Path, command: str, problem: str, said: str
+) -> None:
+    """With exit status 1, and without a traceback: that one would not be a SystemExit."""
+    model, data = trained
+    (tmp_path / "file").write_text("kept", encoding="utf8")
+    (tmp_path / "folder").mkdir()
+    DocBin().to_disk(tmp_path / "empty.spacy")
+    data = {
+        "no docs": tmp_path / "empty.spacy",
+        "no docbin": tmp_path / "file",
+        "no docbin in the folder": tmp_path / "folder",
+    }.get(problem, data)
+    output = {"output is a file": tmp_path / "file", "output is in a file": tmp_path / "file" / "out"}.get(
+        problem, tmp_path / "out"
+    )
+    options = ["--component", "binder"] if problem == "no component" else []
+    before = set(tmp_path.rglob("*"))
+    model = tmp_path / "model" if problem == "no model" else model
+    printed = run_spacy("binder", command, model, data, "-o", output, *options, status=1)
+    assert said in printed
+    assert set(tmp_path.rglob("*")) == before
+    assert (tmp_path / "file").read_text(encoding="utf8") == "kept"
+
+
+@pytest.mark.parametrize(
+    ("command", "option"), [("evaluate", "--train"), ("calibrate", "--held-out")], ids=["train", "held-out"]
+)
+def test_other_data_are_checked_first(
+    trained: tuple[Path, Path], tmp_path: Path, command: str, option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BinderNER, "predict", lambda *_: pytest.fail("ran the pipeline"))
+    DocBin().to_disk(tmp_path / "other.spacy")
+    options = [option, tmp_path / "other.spacy"]
+    assert "B026" in run_spacy("binder", command, *trained, "-o", tmp_path / "out", *options, status=1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_binder_evaluate_stops_if_the_page_cant_be_written(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    options = ["-o", tmp_path / "out", "--report", tmp_path]
+    assert "it is a folder" in run_spacy("binder", "evaluate", *trained, *options, status=1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_binder_calibrate_without_wrong_candidates(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    printed = run_spacy("binder", "calibrate", *trained, "-o", tmp_path / "out", "--floor", "0.99", status=1)
+    assert "B024" in printed
+    assert not (tmp_path / "out").exists()
+
+
+def test_evaluate_draws_no_spans_of_other_components_than_spancat(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    """spaCy asks for the factory's name. The documentation names `spacy binder evaluate` instead."""
+    run_spacy("evaluate", *trained, "--displacy-path", tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_binder_calibrate(trained: tuple[Path, Path], texts: list[str], tmp_path: Path) -> None:

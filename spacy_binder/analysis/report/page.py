@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ..calibration import count_found, scored_spans
+from ..calibration import ScoredSpans, count_found, scored_by_label, scored_spans
 from ..docs import EvaluatedDoc
 from .sentences import worst_sentences
 
@@ -45,7 +46,7 @@ def report_page(
         header_cells=HEADER,
         respects=respect_rows(found),
         n_mistakes=max(sum(found["mistakes"].values()), 1),
-        curves=[(name, _curve(docs, label)) for name, label in [*zip(colors, colors, strict=True), ("all", None)]],
+        curves=_curves(docs, list(colors)),
         sentences=sentences,
         n_all=n_all,
     )
@@ -73,11 +74,19 @@ def respect_rows(found: dict[str, Any]) -> list[tuple[str, list[tuple[str, dict[
     return [*groups, ("Text of the span", seen)] if seen else groups
 
 
-def _curve(docs: Sequence[EvaluatedDoc], label: str | None) -> list[tuple[float, float]]:
-    """RETURNS (list): Recall and precision of a label's candidates at each score."""
-    n_gold = sum(label in (None, span.label) for doc in docs for span in doc.gold)
-    _, n_found, n_right = count_found(*scored_spans(docs, label=label)[1:])
-    if not n_gold or not len(n_found):
+def _curves(docs: Sequence[EvaluatedDoc], labels: list[str]) -> list[tuple[str, list[tuple[float, float]]]]:
+    """RETURNS (list): Each label and, at last, "all", with the points of its curve."""
+    n_gold, candidates = Counter(span.label for doc in docs for span in doc.gold), scored_by_label(docs)
+    of_labels = [(label, _curve(candidates.get(label), n_gold[label])) for label in labels]
+    return [*of_labels, ("all", _curve(scored_spans(docs), n_gold.total()))]
+
+
+def _curve(candidates: ScoredSpans | None, n_gold: int) -> list[tuple[float, float]]:
+    """RETURNS (list): Recall and precision of candidates at each score. Empty if there is nothing to draw."""
+    if not n_gold or candidates is None:
+        return []
+    _, n_found, n_right = count_found(candidates.scores, candidates.right)
+    if not len(n_found):
         return []
     points = list(zip((n_right / n_gold).tolist(), (n_right / n_found).tolist(), strict=True))
     step = max(1, len(points) // MOST_POINTS)

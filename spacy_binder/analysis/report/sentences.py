@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -28,9 +30,10 @@ def worst_sentences(
         by_sentence: list[list[Mistake]] = [[] for _ in doc.sentences]
         for mistake in pair_mistakes(doc):
             token, _ = doc.tokens_of(next(span for span in mistake[1:] if span is not None))
-            for mistakes, (start, end) in zip(by_sentence, doc.sentences, strict=True):
-                if start <= token < end:
-                    mistakes.append(mistake)
+            # The sentence that the token is in. Sentences stand in order.
+            place = bisect_right(doc.sentences, token, key=itemgetter(0)) - 1
+            if place >= 0 and token < doc.sentences[place][1]:
+                by_sentence[place].append(mistake)
         rows += [(-len(mistakes), i, j, mistakes) for j, mistakes in enumerate(by_sentence)]
     rows.sort(key=lambda row: row[:3])
     sentences = [
@@ -50,8 +53,10 @@ def worst_sentences(
 
 def _draw(doc: EvaluatedDoc, sentence: tuple[int, int], spans: Iterable[Entity], colors: Mapping[str, str]) -> Markup:
     first, end = sentence
+    start_char, end_char = doc.tokens[first][0], doc.tokens[end - 1][1]
     drawn = []
-    for span in sorted(spans):
+    # Most spans of a long doc are in other sentences.
+    for span in sorted(span for span in spans if span.start < end_char and start_char < span.end):
         span_start, span_end = doc.tokens_of(span)
         if first <= span_start < end:
             # displaCy escapes the tokens, but not the labels.
