@@ -1,0 +1,248 @@
+"""Pipelines that others made: what their files ask for is refused by name, before anything is built or written."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+import srsly
+import torch
+from conftest import binder_config, demo_examples
+from safetensors.torch import load_file, save_file
+from spacy.language import Language
+
+from spacy_binder.layers import saved_encoder
+from spacy_binder.layers.encoder_shim import EncoderShim
+from spacy_binder.pipeline import BinderNER
+
+KERNEL = "someone/attention:forward"
+
+
+def shim_of(nlp: Language, ref: str = "text_encoder") -> Any:
+    pipe = nlp.get_pipe("binder_ner")
+    assert isinstance(pipe, BinderNER)
+    return pipe.model.get_ref(ref).shims[0]
+
+
+@pytest.fixture(scope="module")
+def given(tiny_encoder: str) -> EncoderShim:
+    """An encoder as it is saved. Not to be changed."""
+    shim = EncoderShim()
+    shim.load(tiny_encoder, tokenizer_config={}, transformer_config={})
+    return shim
+
+
+def load_changed(given: EncoderShim, change: Callable[[dict[str, Any]], object]) -> EncoderShim:
+    """RETURNS (EncoderShim): The encoder, loaded from bytes that somebody changed."""
+    message: Any = srsly.msgpack_loads(given.to_bytes())
+    change(message)
+    return EncoderShim().from_bytes(srsly.msgpack_dumps(message))
+
+
+def test_unchanged_bytes_load(given: EncoderShim) -> None:
+    found = load_changed(given, lambda message: None)
+    assert found.module.config.to_dict() == {**given.module.config.to_dict(), "_name_or_path": ""}
+    state = found.module.state_dict()
+    assert all(torch.equal(state[name], tensor) for name, tensor in given.module.state_dict().items())
+    text = "Oslo lies in Norway."
+    assert found.tokenizer(text) == given.tokenizer(text)
+
+
+@pytest.mark.parametrize("name", ["../../x", "{folder}/x", "sub/vocab.txt", "..", "", "modeling.py", "tokenizer.py"])
+def test_only_known_names_of_tokenizer_files(
+    given: EncoderShim, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plain names that transformers gives, so nothing is written elsewhere."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "a" / "b"))
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    name = name.format(folder=tmp_path)
+    with pytest.raises(ValueError, match=r"\[B056\] the tokenizer's files: "):
+        load_changed(given, lambda message: message["tokenizer"].update({name: b"x"}))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("auto_map", {"AutoModel": "modeling.Mine"}),
+        ("_attn_implementation", KERNEL),
+        ("attn_implementation", KERNEL),
+        ("kernel_config", {"RMSNorm": "someone/layers:RMSNorm"}),
+        ("quantization_config", {"quant_method": "someone"}),
+        ("trust_remote_code", True),
+        ("backbone", "someone/model"),
+    ],
+)
+@pytest.mark.parametrize("inner", [False, True], ids=["outer", "inner"])
+def test_settings_of_an_encoder_that_decide_which_code_runs(
+    given: EncoderShim, name: str, value: Any, inner: bool
+) -> None:
+    setting = {"text_config": [{name: value}]} if inner else {name: value}
+    with pytest.raises(ValueError, match=rf"\[B056\] the config of the encoder: `{name}` is refused"):
+        load_changed(given, lambda message: message["config"].update(setting))
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("auto_map", {"AutoTokenizer": [None, "tokenizer.Mine"]}),
+        ("vocab_file", "/etc/passwd"),
+        ("tokenizer_file", "/etc/passwd"),
+        ("init_inputs", ["/etc/passwd"]),
+        ("sp_model_kwargs", {"model_file": "/etc/passwd"}),
+    ],
+)
+def test_settings_of_a_tokenizer_that_name_code_or_files(given: EncoderShim, name: str, value: Any) -> None:
+    def change(message: dict[str, Any]) -> None:
+        files = message["tokenizer"]
+        settings = {**json.loads(files["tokenizer_config.json"]), name: value}
+        files["tokenizer_config.json"] = json.dumps(settings).encode()
+
+    with pytest.raises(ValueError, match=r"\[B056\] tokenizer_config\.json: "):
+        load_changed(given, change)
+
+
+SIZES = [
+    ("num_hidden_layers", 100_000),
+    ("hidden_size", 4_000_000),
+    ("intermediate_size", 2_000_000_000),
+    ("vocab_size", 2_000_000_000),
+    ("max_position_embeddings", 10**12),
+    ("type_vocab_size", 10**9),
+    ("num_hidden_layers", 3),
+    ("hidden_size", 64),
+]
+
+
+@pytest.mark.parametrize("on_disk", [False, True], ids=["bytes", "disk"])
+@pytest.mark.parametrize("name, value", SIZES)
+def test_sizes_that_are_not_those_of_the_weights(
+    tiny_nlp: Language, given: EncoderShim, name: str, value: int, on_disk: bool, tmp_path: Path
+) -> None:
+    """They are refused before time or memory is spent on them."""
+    started = time.monotonic()
+    if on_disk:
+        shim = shim_of(tiny_nlp)
+        shim.module.config.update({name: value})
+        tiny_nlp.to_disk(tmp_path)
+        with pytest.raises(ValueError, match=r"\[B057\]"):
+            spacy.load(tmp_path)
+    else:
+        with pytest.raises(ValueError, match=r"\[B057\]"):
+            load_changed(given, lambda message: message["config"].update({name: value}))
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("name", ["linear_size", "text_width", "width_embedding_size", "max_span_length"])
+def test_sizes_of_a_span_scorer(tiny_nlp: Language, name: str) -> None:
+    shim = shim_of(tiny_nlp, "scorer")
+    message: Any = srsly.msgpack_loads(shim.to_bytes())
+    message["settings"][name] = 10**11
+    with pytest.raises(ValueError, match=r"\[B057\].*the weights of the span scorer"):
+        shim.from_bytes(srsly.msgpack_dumps(message))
+
+
+def test_modules_that_others_build_have_no_limit(given: EncoderShim) -> None:
+    load_changed(given, lambda message: None)
+    assert torch.nn.Linear(2000, 2000).weight.numel() == 4_000_000
+    assert saved_encoder._budget.left is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [],
+        None,
+        {},
+        {"model_type": "no such family"},
+        {"model_type": ["bert"]},
+        {"model_type": "bert", "hidden_size": "a"},
+    ],
+    ids=str,
+)
+def test_config_that_is_none(given: EncoderShim, content: Any) -> None:
+    if content is None:
+        # An encoder that was never built.
+        assert not load_changed(given, lambda message: message.update(config=None)).is_built
+        return
+    with pytest.raises(ValueError, match=r"\[B057\].*encoder"):
+        load_changed(given, lambda message: message.update(config=content))
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff\xfe"])
+def test_damaged_tokenizer(given: EncoderShim, name: str, content: bytes) -> None:
+    with pytest.raises(ValueError, match=r"\[B057\].*(the tokenizer's files|tokenizer_config\.json)"):
+        load_changed(given, lambda message: message["tokenizer"].update({name: content}))
+
+
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def with_whole_numbers(path: Path) -> None:
+    save_file({name: tensor.to(torch.int8) for name, tensor in load_file(path).items()}, path)
+
+
+def with_another_shape(path: Path) -> None:
+    save_file({name: tensor[..., :-1].contiguous() for name, tensor in load_file(path).items()}, path)
+
+
+def without_a_weight(path: Path) -> None:
+    save_file(dict(list(load_file(path).items())[1:]), path)
+
+
+@pytest.mark.parametrize("change", [cut_short, with_whole_numbers, with_another_shape, without_a_weight, Path.unlink])
+def test_weights_that_are_not_those_of_the_encoder(
+    tiny_nlp: Language, change: Callable[[Path], None], tmp_path: Path
+) -> None:
+    tiny_nlp.to_disk(tmp_path)
+    [path] = (tmp_path / "binder_ner").glob("text_encoder*.safetensors")
+    change(path)
+    with pytest.raises(ValueError, match=r"\[B057\].*(text_encoder|the weights of the encoder)"):
+        spacy.load(tmp_path)
+
+
+@pytest.mark.parametrize("part", ["text_encoder", "type_encoder"])
+@pytest.mark.parametrize(
+    "setting, options",
+    [
+        ("transformer_config", {"trust_remote_code": True}),
+        ("tokenizer_config", {"trust_remote_code": True}),
+        ("transformer_config", {"attn_implementation": KERNEL}),
+        ("transformer_config", {"auto_map": {"AutoModel": "someone/x--modeling.Mine"}}),
+    ],
+)
+def test_options_of_a_config(tiny_encoder: str, part: str, setting: str, options: dict[str, Any]) -> None:
+    """A config is part of a saved pipeline, and `initialize` would use them."""
+    config = binder_config(tiny_encoder)
+    config["model"][part][setting] = options
+    with pytest.raises(ValueError, match=rf"\[B056\] `{setting}`: `{next(iter(options))}` is refused"):
+        spacy.blank("en").add_pipe("binder_ner", config=config)
+
+
+def test_other_options_of_a_config(tiny_encoder: str) -> None:
+    config = binder_config(tiny_encoder)
+    config["model"]["text_encoder"]["transformer_config"] = {"attn_implementation": "eager", "trust_remote_code": False}
+    nlp = spacy.blank("en")
+    nlp.add_pipe("binder_ner", config=config)
+    nlp.initialize(lambda: demo_examples(nlp, ["news-01"], max_sentences=1))
+    assert shim_of(nlp).module.config._attn_implementation == "eager"
+
+
+def test_encoder_with_code_of_its_own_is_not_run(tiny_encoder: str, tmp_path: Path) -> None:
+    """It would ask on standard input whether to run it."""
+    for path in Path(tiny_encoder).iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    config = json.loads((tmp_path / "config.json").read_text())
+    config |= {"model_type": "mine", "auto_map": {"AutoConfig": "code.Config", "AutoModel": "code.Model"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "code.py").write_text(f"open({str(tmp_path / 'was_run')!r}, 'w')")
+    nlp = spacy.blank("en")
+    nlp.add_pipe("binder_ner", config=binder_config(str(tmp_path)))
+    with pytest.raises(ValueError, match=r"\[B005\]"):
+        nlp.initialize(lambda: demo_examples(nlp, ["news-01"], max_sentences=1))
+    assert not (tmp_path / "was_run").exists()
