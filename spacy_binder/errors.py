@@ -184,6 +184,11 @@ class Errors:
     )
     B058 = "[B058] The encoder '{encoder}' can't be used: {problem}. {advice}"
 
+    B059 = (
+        "[B059] {source} is damaged: its checksum is not the one that was saved. Copy the pipeline again, or load "
+        "another copy of it."
+    )
+
 
 class Warnings:
     BW01 = (
@@ -234,4 +239,8 @@ class Warnings:
         "[BW13] The first {n} training examples have no gold span that component '{name}' could learn from under "
         "doc.spans['{key}']. The last batch: {found} A corpus reader that splits docs (`max_length`, `gold_preproc`), "
         "or an augmenter, may have dropped the spans."
+    )
+    BW14 = (
+        "[BW14] {folder} was saved by an earlier version of spacy-binder, without checksums: damaged files can't be "
+        "told. Save the pipeline anew by `nlp.to_disk`."
     )

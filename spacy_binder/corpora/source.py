@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 
+from ..errors import Errors, Warnings
+from ..text.augmenters import OR_SENTENCES, copy_words, count_lost, cut_doc, passage_borders
 from .problems import Problems
 
 # Called with (path, nlp, *, spans_key, problems) and the format's own options. Yields one Doc at a time.
@@ -37,14 +40,16 @@ class SourceCorpus(Corpus):
         path (Union[str, Path]): File or folder.
         spans_key (str): Key of doc.spans that receives the spans. Defaults to "sc".
         strict (bool): Whether the first annotation that does not fit is an error. Defaults to False.
-        max_length (int): Maximum number of tokens per document. Longer documents are split into sentences. Defaults
-            to 0, which means no limit.
+        max_length (int): Maximum number of tokens per document. Longer documents are cut at sentence starts. A longer
+            sentence is cut where no span is crossed, if there is such a place. Defaults to 0, which means no limit.
         augmenter (Optional[Callable]): Makes examples from an example, as for `spacy.Corpus.v1`. Defaults to None.
         **options: Own options of the reader.
-        RAISES (ValueError): If the path is None.
+        RAISES (ValueError): If the path is None, or max_length is below 0.
         """
         if path is None:
             raise ValueError(SpacyErrors.E913)
+        if max_length < 0:
+            raise ValueError(Errors.B007.format(setting="max_length", least=0, value=max_length))
         super().__init__(path, max_length=max_length, augmenter=augmenter)
         self.read = read
         self.spans_key = spans_key
@@ -53,18 +58,36 @@ class SourceCorpus(Corpus):
         self._has_warned = False
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
-        """Read the files again from the start. The first complete pass ends with a warning about the problems.
+        """Read the files again from the start. The first complete pass ends with warnings about what was left out.
 
         nlp (Language): The pipeline.
-        YIELDS (Example): The examples.
+        YIELDS (Example): The examples. Documents without tokens give none.
+        RAISES (ValueError): If there is no document, or a file is not in the format.
         """
         problems = Problems(strict=self.strict)
-        docs = self.read(self.path, nlp, spans_key=self.spans_key, problems=problems, **self.options)
-        for example in self.make_examples(nlp, docs):
-            yield from self.augmenter(nlp, example)
+        n_docs = n_lost = 0
+        for doc in self.read(self.path, nlp, spans_key=self.spans_key, problems=problems, **self.options):
+            n_docs += 1
+            passages: Iterable[Doc] = [doc] if len(doc) else []
+            if 0 < self.max_length < len(doc):
+                borders = passage_borders(doc, self.max_length)
+                passages = cut_doc(doc, borders)
+                n_lost += count_lost(doc, borders)
+            for passage in passages:
+                # spaCy's own corpus does the same, except that `nlp.make_doc` refuses long texts.
+                predicted = copy_words(passage, nlp) if passage.has_unknown_spaces else nlp.tokenizer(passage.text)
+                yield from self.augmenter(nlp, Example(predicted, passage))
+        if not n_docs:
+            left_out = ", ".join(f"{kind} {n}" for kind, n in problems.counts.most_common())
+            raise ValueError(
+                Errors.B047.format(place=f"in {self.path}", left_out=f"Left out: {left_out or 'nothing'}.")
+            )
         if not self._has_warned:
             self._has_warned = True
             problems.warn(self.path)
+            if n_lost:
+                lost = {"n": n_lost, "setting": "max_length", "size": self.max_length, "other": OR_SENTENCES}
+                warnings.warn(Warnings.BW06.format(**lost), stacklevel=2)
 
 
 def reader_options(read: Reader) -> dict[str, Any]:

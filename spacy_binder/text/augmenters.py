@@ -4,17 +4,38 @@ from __future__ import annotations
 
 import random
 import warnings
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 
 import numpy
+from spacy.attrs import (
+    DEP,
+    ENT_ID,
+    ENT_IOB,
+    ENT_KB_ID,
+    ENT_TYPE,
+    HEAD,
+    LEMMA,
+    MORPH,
+    NORM,
+    ORTH,
+    POS,
+    SENT_START,
+    SPACY,
+    TAG,
+)
 from spacy.language import Language
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
 from ..config import find_encoder
 from ..errors import Errors, Warnings
 from .windows import cut_words
 from .wordpieces import special_wordpieces, tokenize
+
+OR_SENTENCES = ", or give the training documents sentence starts"
+# What DocBins have.
+PASSAGE_ATTRS = (ORTH, SPACY, NORM, TAG, HEAD, DEP, ENT_IOB, ENT_TYPE, ENT_KB_ID, ENT_ID, LEMMA, MORPH, POS, SENT_START)
 
 
 def make_chunk_docs(max_tokens: int, random_start: bool = False) -> Callable[[Language, Example], Iterator[Example]]:
@@ -33,14 +54,13 @@ def make_chunk_docs(max_tokens: int, random_start: bool = False) -> Callable[[La
         if len(example.reference) <= max_tokens:
             yield example
             return
-        n_crossing = 0
         first = random.randint(1, max_tokens) if random_start else max_tokens
         borders = passage_borders(example.reference, max_tokens, first)
-        for passage, crossing in _passages(nlp, example, borders):
-            n_crossing += crossing
-            yield passage
-        if n_crossing:
-            warnings.warn(Warnings.BW06.format(n=n_crossing, size=max_tokens), stacklevel=2)
+        yield from _passages(nlp, example, borders)
+        n_lost = count_lost(example.reference, borders)
+        if n_lost:
+            lost = {"n": n_lost, "setting": "max_tokens", "size": max_tokens, "other": OR_SENTENCES}
+            warnings.warn(Warnings.BW06.format(**lost), stacklevel=2)
 
     return chunk_docs
 
@@ -51,7 +71,7 @@ def make_cut_windows(
     """Make an augmenter that cuts examples into the windows of the published code (`spacy_binder.cut_windows.v1`).
 
     Windows cross sentence borders and overlap. A gold span that a window's border cuts is left out of that window. The
-    next window has it whole if the overlap is long enough.
+    next window has it whole if the overlap is long enough. Spans that no window has whole are counted in a warning.
 
     name (str): Name or folder of the text encoder, whose tokenizer counts the wordpieces.
     window (int): Wordpieces per window, special ones included. Use that of the text encoder. Defaults to 128.
@@ -78,9 +98,13 @@ def make_cut_windows(
         borders = []
         for start, end in cut_words(wordpieces.word_start, one_sentence, capacity=capacity, stride=stride):
             borders.append((int(wordpieces.token[start]), int(wordpieces.token[end - 1]) + 1))
-        for passage, _ in _passages(nlp, example, borders):
+        for passage in _passages(nlp, example, borders):
             if not skip_without_spans or any(passage.reference.spans.values()):
                 yield passage
+        n_lost = count_lost(example.reference, borders)
+        if n_lost:
+            lost = {"n": n_lost, "setting": "stride", "size": stride, "other": ""}
+            warnings.warn(Warnings.BW06.format(**lost), stacklevel=2)
 
     return cut_windows
 
@@ -112,29 +136,69 @@ def passage_borders(doc: Doc, max_tokens: int, first: int = 0) -> list[tuple[int
     return borders
 
 
-def _passages(nlp: Language, example: Example, borders: list[tuple[int, int]]) -> Iterator[tuple[Example, int]]:
-    """YIELDS (tuple[Example, int]): The example between each pair of borders, and the gold spans that cross its end."""
+def _passages(nlp: Language, example: Example, borders: list[tuple[int, int]]) -> Iterator[Example]:
+    """YIELDS (Example): The example between each pair of borders."""
     reference = example.reference
     same_tokens = [token.text for token in example.predicted] == [token.text for token in reference]
-    for start, end in borders:
-        passage, n_crossing = _cut(reference, start, end)
-        if same_tokens:
-            words, spaces = [token.text for token in passage], [bool(token.whitespace_) for token in passage]
-            yield Example(Doc(nlp.vocab, words=words, spaces=spaces), passage), n_crossing
-        else:
-            yield Example(nlp.make_doc(passage.text), passage), n_crossing
+    for passage in cut_doc(reference, borders):
+        yield Example(copy_words(passage, nlp) if same_tokens else nlp.tokenizer(passage.text), passage)
 
 
-def _cut(doc: Doc, start: int, end: int) -> tuple[Doc, int]:
-    """RETURNS (tuple[Doc, int]): The tokens from start to end with their spans, and the spans that cross the end."""
-    passage = doc[start:end].as_doc()
-    crossing = 0
+def copy_words(doc: Doc, nlp: Language) -> Doc:
+    """RETURNS (Doc): A doc with the same tokens and no annotation."""
+    return Doc(nlp.vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
+
+
+def cut_doc(doc: Doc, borders: list[tuple[int, int]]) -> Iterator[Doc]:
+    """Cut a doc into passages with their span groups. `Span.as_doc` drops these.
+
+    doc (Doc): The doc.
+    borders (list[tuple[int, int]]): First token and end of each passage.
+    YIELDS (Doc): The passages. A span that crosses a border is left out.
+    """
+    # Per group: the spans in the order of their first tokens, and these.
+    groups = []
     for key, group in doc.spans.items():
-        kept = []
+        spans = sorted(enumerate(group), key=lambda item: item[1].start)
+        groups.append((key, group, spans, [span.start for _, span in spans]))
+    # Without this, `as_doc` would make an array of the whole doc for each passage.
+    array = doc.to_array(PASSAGE_ATTRS)
+    original = array.copy()
+    for start, end in borders:
+        passage = doc[start:end].as_doc(array_head=PASSAGE_ATTRS, array=array)
+        passage.has_unknown_spaces = doc.has_unknown_spaces
+        # `as_doc` changes heads and entities at the borders, and passages can overlap.
+        array[start:end] = original[start:end]
+        for key, group, spans, starts in groups:
+            found = sorted(spans[bisect_left(starts, start) : bisect_left(starts, end)])
+            kept = [(place, span) for place, span in found if span.end <= end]
+            passage.spans[key] = _shift_group(passage, group, kept, start)
+        yield passage
+
+
+def _shift_group(passage: Doc, group: SpanGroup, kept: list[tuple[int, Span]], start: int) -> SpanGroup:
+    spans = [
+        Span(passage, span.start - start, span.end - start, label=span.label, kb_id=span.kb_id, span_id=span.id)
+        for _, span in kept
+    ]
+    attrs = dict(group.attrs)
+    if "scores" in attrs:
+        # One score per span.
+        attrs["scores"] = numpy.asarray(attrs["scores"])[[place for place, _ in kept]]
+    return SpanGroup(passage, name=group.name, spans=spans, attrs=attrs)
+
+
+def count_lost(doc: Doc, borders: list[tuple[int, int]]) -> int:
+    """Count the spans that no passage has whole.
+
+    doc (Doc): The doc.
+    borders (list[tuple[int, int]]): First token and end of each passage, in order. Passages can overlap.
+    RETURNS (int): The number of spans, in all groups.
+    """
+    starts = [start for start, _ in borders]
+    n = 0
+    for group in doc.spans.values():
         for span in group:
-            if start <= span.start and span.end <= end:
-                kept.append(Span(passage, span.start - start, span.end - start, label=span.label, kb_id=span.kb_id))
-            elif start <= span.start < end:
-                crossing += 1
-        passage.spans[key] = kept
-    return passage, crossing
+            last = bisect_right(starts, span.start) - 1
+            n += last < 0 or borders[last][1] < span.end
+    return n

@@ -1,20 +1,22 @@
 """Training documents cut into chunks."""
 
+import time
 import warnings
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy
 import pytest
 import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin, Span
+from spacy.tokens import Doc, DocBin, Span, SpanGroup
 from spacy.training import Corpus, Example
-from spacy.util import fix_random_seed, registry
+from spacy.util import filter_spans, fix_random_seed, registry
 
-from spacy_binder.text.augmenters import make_chunk_docs, make_cut_windows, passage_borders
+from spacy_binder.text.augmenters import count_lost, cut_doc, make_chunk_docs, make_cut_windows, passage_borders
 
 NLP = spacy.blank("en")
 
@@ -132,19 +134,50 @@ def test_a_short_example_stays_itself() -> None:
 def test_spans_that_cross_are_counted() -> None:
     """One warning a doc says how many were left out and what to do; sentences of chunks stay sentences."""
     doc = make_doc(9, [(0, 2, "ORG"), (2, 6, "PER"), (3, 7, "LOC"), (7, 9, "GPE")], [2, 4])
-    with pytest.warns(UserWarning, match=r"BW06\] 2 gold span\(s\) cross the border of a passage of 5 tokens"):
+    with pytest.warns(UserWarning, match=r"BW06\] 2 gold span\(s\) cross.*`max_tokens` is 5: raise it"):
         chunks = chunks_of(doc, 5)
     assert absolute_spans(chunks) == [(0, 2, "ORG"), (7, 9, "GPE")]
     assert [[t.i for t in chunk.reference if t.is_sent_start] for chunk in chunks] == [[0, 2], [0]]
 
 
 def test_kb_ids_and_other_keys_are_kept() -> None:
-    """Everything that a group's spans say goes with them."""
+    """Everything that a group and its spans say goes with them."""
     doc = make_doc(6, sentences=[3])
-    doc.spans["other"] = [Span(doc, 4, 6, label="ORG", kb_id="Q1")]
+    spans = [Span(doc, 0, 2, label="ORG"), Span(doc, 4, 6, label="ORG", kb_id="Q1", span_id="x")]
+    attrs = {"scores": numpy.asarray([0.5, 0.75]), "by": "Ines"}
+    doc.spans["other"] = SpanGroup(doc, name="named", spans=spans, attrs=attrs)
     _, chunk = chunks_of(doc, 3)
-    assert [(s.start, s.end, s.label_, s.kb_id_) for s in chunk.reference.spans["other"]] == [(1, 3, "ORG", "Q1")]
+    group = chunk.reference.spans["other"]
+    assert [(s.start, s.end, s.label_, s.kb_id_, s.id_) for s in group] == [(1, 3, "ORG", "Q1", "x")]
+    assert (group.name, group.attrs["by"], group.attrs["scores"].tolist()) == ("named", "Ines", [0.75])
     assert list(chunk.reference.spans["sc"]) == []
+
+
+@settings(max_examples=60, deadline=None, database=None)
+@given(annotated_doc(), st.lists(st.tuples(st.integers(0, 24), st.integers(1, 9)), max_size=5))
+def test_passages_are_those_of_all_pairs(doc: Doc, windows: list[tuple[int, int]]) -> None:
+    """Passages that overlap. What `Span.as_doc` keeps is kept, and spans keep the order of their group."""
+    doc.ents = filter_spans(doc.spans["sc"])
+    borders = sorted({(start, min(start + length, len(doc))) for start, length in windows if start < len(doc)})
+    for (start, end), passage in zip(borders, cut_doc(doc, borders), strict=True):
+        inside = [span for span in doc.spans["sc"] if start <= span.start and span.end <= end]
+        assert [(s.start + start, s.end + start) for s in passage.spans["sc"]] == [(s.start, s.end) for s in inside]
+        assert passage.to_json()["tokens"] == doc[start:end].as_doc().to_json()["tokens"]
+        assert [(e.start, e.end) for e in passage.ents] == [(e.start, e.end) for e in doc[start:end].as_doc().ents]
+    whole = [s for s in doc.spans["sc"] if any(a <= s.start and s.end <= b for a, b in borders)]
+    ends = [end for _, end in borders]
+    if ends == sorted(ends):
+        assert count_lost(doc, borders) == len(doc.spans["sc"]) - len(whole)
+
+
+def test_many_spans_in_many_passages_in_little_time() -> None:
+    """Each passage has its own spans alone. Looking at all spans for each passage took 86 s."""
+    n = 20_000
+    doc = make_doc(n, [(i, i + 1, "ORG") for i in range(n)])
+    started = time.process_time()
+    chunks = chunks_of(doc, 5)
+    assert sum(len(chunk.reference.spans["sc"]) for chunk in chunks) == n
+    assert time.process_time() - started < 5
 
 
 def test_other_tokens_on_the_predicted_side() -> None:
@@ -210,7 +243,8 @@ def test_windows_of_the_published_code(minilm: str) -> None:
     doc.spans["sc"] = [Span(doc, 0, 1, "PER"), Span(doc, 2, 7, "PER"), Span(doc, 6, 7, "GPE"), Span(doc, 17, 19, "PER")]
     predicted = Doc(NLP.vocab, words=words)
     cut = partial(make_cut_windows, minilm, window=8, stride=2)
-    every = list(cut(skip_without_spans=False)(NLP, Example(predicted, doc)))
+    with pytest.warns(UserWarning, match=r"BW06\] 1 gold span\(s\) cross.*`stride` is 2: raise it\."):
+        every = list(cut(skip_without_spans=False)(NLP, Example(predicted, doc)))
     texts = [eg.reference.text.strip() for eg in every]
     assert texts == [
         "Anna met the old king of",
@@ -219,7 +253,7 @@ def test_windows_of_the_published_code(minilm: str) -> None:
         "Then she sailed home with her",
         "with her father .",
     ]
-    # The king's span is cut by both windows; her father's is whole in the last one alone.
+    # The king's span is cut by both windows, and counted; her father's is whole in the last one alone.
     assert [[s.text for s in eg.reference.spans["sc"]] for eg in every] == [
         ["Anna"],
         ["Norway"],
@@ -227,7 +261,8 @@ def test_windows_of_the_published_code(minilm: str) -> None:
         [],
         ["her father"],
     ]
-    kept = list(cut()(NLP, Example(predicted, doc)))
+    with pytest.warns(UserWarning, match="BW06"):
+        kept = list(cut()(NLP, Example(predicted, doc)))
     assert [eg.reference.text.strip() for eg in kept] == [texts[0], texts[1], texts[4]]
     with pytest.raises(ValueError, match=r"B008.*stride from 0 to 5"):
         make_cut_windows(minilm, window=8, stride=6)
