@@ -31,7 +31,7 @@ class TypeEncoderSettings(Settings):
     name (str): A folder, or the name of a model on the Hugging Face hub. Where it is empty, `spacy_binder.Binder.v1`
         sets that of the text encoder.
     freeze (bool): Whether the weights stay as they are. Defaults to False.
-    max_length (int): The most wordpieces per description. Defaults to 128.
+    max_length (int): The most wordpieces per description. Fewer, if the encoder has fewer positions. Defaults to 128.
     mixed_precision (bool): Whether to multiply in bfloat16. Defaults to False.
     tokenizer_config, transformer_config (dict): Arguments of `from_pretrained`. Default to none.
     """
@@ -172,7 +172,8 @@ def encode_types(
 
 
 def _encode_batch(shim: EncoderShim, texts: list[str], settings: TypeEncoderSettings, *, is_train: bool) -> Tensor:
-    rows = tokenize_texts(texts, shim.tokenizer, max_length=settings.max_length)
+    max_length = min(settings.max_length, shim.module.max_positions or settings.max_length)
+    rows = tokenize_texts(texts, shim.tokenizer, max_length=max_length)
     lengths = numpy.array([len(row) for row in rows], dtype="int64")
     flat = numpy.array([wordpiece for row in rows for wordpiece in row], dtype="int64")
     input_ids = pad(flat, lengths, fill=shim.tokenizer.pad_token_id or 0)

@@ -1,6 +1,7 @@
-"""The thinc glue: encoders with their cache, the listener, and torch's Adam with thinc's settings."""
+"""The thinc glue: the text encoder, the listener, and torch's Adam with thinc's settings."""
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -9,120 +10,15 @@ import spacy
 import torch
 from conftest import binder_config, demo_examples, spans_of
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from spacy.util import fix_random_seed
 from thinc.api import Adam, Model, RAdam
 from torch import nn
 
 from spacy_binder.layers import encoder_shim as shim_module
-from spacy_binder.layers import type_encoder as type_encoder_module
 from spacy_binder.layers.adam import TorchAdam
 from spacy_binder.layers.module_shim import ModuleShim
-from spacy_binder.pipeline import BinderNER
-
-
-@pytest.fixture
-def pipe(tiny_nlp: Language) -> BinderNER:
-    """The component of an initialized pipeline, which predicts nothing."""
-    pipe = tiny_nlp.get_pipe("binder_ner")
-    assert isinstance(pipe, BinderNER)
-    pipe.cfg["threshold"] = 1.0
-    return pipe
-
-
-# The cache of types
-
-
-@pytest.fixture
-def encoded(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The descriptions of each call of the type encoder."""
-    calls: list[list[str]] = []
-    original = type_encoder_module._encode_batch
-
-    def record(shim: Any, texts: list[str], *args: Any, **kwargs: Any) -> Any:
-        calls.append(list(texts))
-        return original(shim, texts, *args, **kwargs)
-
-    monkeypatch.setattr(type_encoder_module, "_encode_batch", record)
-    return calls
-
-
-def test_types_are_encoded_once(tiny_nlp: Language, pipe: BinderNER, encoded: list[list[str]]) -> None:
-    list(tiny_nlp.pipe(["Oslo", "Bergen", "Bodø"], batch_size=1))
-    assert len(encoded) == 1
-    assert sorted(encoded[0]) == sorted(pipe.label_data.values())
-
-
-def test_only_a_new_type_is_encoded(tiny_nlp: Language, pipe: BinderNER, encoded: list[list[str]]) -> None:
-    tiny_nlp("Oslo")
-    pipe.add_label("FOOD", "dishes and drinks")
-    tiny_nlp("Oslo")
-    pipe.remove_label("GPE")
-    tiny_nlp("Oslo")
-    assert encoded[1:] == [["dishes and drinks"]]
-
-
-def test_types_are_encoded_anew_after_an_update(tiny_nlp: Language, pipe: BinderNER, encoded: list[list[str]]) -> None:
-    tiny_nlp("Oslo")
-    examples = demo_examples(tiny_nlp, ["news-01"], max_sentences=1)
-    tiny_nlp.update(examples, sgd=tiny_nlp.create_optimizer())
-    tiny_nlp("Oslo")
-    tiny_nlp("Oslo")
-    # One call is that of the update.
-    assert len(encoded) == 3
-
-
-def test_frozen_types_are_encoded_once_for_all_updates(tiny_encoder: str, encoded: list[list[str]]) -> None:
-    nlp = spacy.blank("en")
-    config = binder_config(tiny_encoder)
-    config["model"]["type_encoder"]["freeze"] = True
-    nlp.add_pipe("binder_ner", config=config)
-    examples = demo_examples(nlp, ["news-01"], max_sentences=1)
-    optimizer = nlp.initialize(lambda: examples)
-    for _ in range(3):
-        nlp.update(examples, sgd=optimizer)
-    assert len(encoded) == 1
-
-
-def test_types_are_encoded_anew_within_use_params_and_after_it(
-    tiny_nlp: Language, pipe: BinderNER, encoded: list[list[str]]
-) -> None:
-    tiny_nlp("Oslo")
-    with tiny_nlp.use_params({(0, "of no shim"): numpy.zeros(1)}):
-        tiny_nlp("Oslo")
-        tiny_nlp("Oslo")
-    tiny_nlp("Oslo")
-    assert len(encoded) == 3
-
-
-def test_types_are_encoded_anew_after_a_load(tiny_nlp: Language, pipe: BinderNER, encoded: list[list[str]]) -> None:
-    tiny_nlp("Oslo")
-    tiny_nlp.from_bytes(tiny_nlp.to_bytes())
-    tiny_nlp("Oslo")
-    assert len(encoded) == 2
-
-
-@pytest.mark.parametrize("shared", [False, True])
-def test_the_cache_never_holds_vectors_of_other_weights(tiny_encoder: str, shared: bool) -> None:
-    config = binder_config(tiny_encoder)
-    if shared:
-        config["model"]["type_encoder"] = None
-    nlp = spacy.blank("en")
-    pipe = nlp.add_pipe("binder_ner", config=config)
-    examples = demo_examples(nlp, ["news-01"], max_sentences=2)
-    nlp.initialize(lambda: examples)
-    layer = pipe.model.get_ref("type_encoder")
-    descriptions = list(pipe.label_data.values())
-    before = layer.predict(descriptions).clone()
-    optimizer = nlp.create_optimizer()
-    optimizer.learn_rate = 1e-2
-    nlp.update(examples, sgd=optimizer)
-    cached = layer.predict(descriptions).clone()
-    pipe.model.get_ref("text_encoder" if shared else "type_encoder").shims[0].cache.clear()
-    torch.testing.assert_close(layer.predict(descriptions), cached)
-    assert not torch.allclose(before, cached, atol=1e-3)
-
 
 # The text encoder
 
@@ -151,6 +47,16 @@ def test_passes_hold_no_more_wordpieces_than_allowed(tiny_encoder: str, budget: 
     assert max(sizes) <= budget
     assert sorted(rows) == list(range(len(encoded.windows)))
     assert len(sizes) >= encoded.windows.lengths.sum() / budget
+
+
+def test_docs_of_several_vocabs_in_a_batch(trained: tuple[Path, Path]) -> None:
+    nlp = spacy.load(trained[0])
+    texts = [doc.text for doc in DocBin().from_disk(trained[1]).get_docs(spacy.blank("en").vocab)]
+    made = [spacy.blank("en").make_doc(text) if i % 2 else nlp.make_doc(text) for i, text in enumerate(texts)]
+    docs = list(nlp.pipe(made))
+    assert len({id(doc.vocab) for doc in docs}) > 1
+    assert sum(len(doc.spans["sc"]) for doc in docs) > 5
+    assert [spans_of(doc) for doc in docs] == [spans_of(doc) for doc in nlp.pipe(texts)]
 
 
 def test_token_longer_than_a_window_is_reported_once(tiny_encoder: str) -> None:

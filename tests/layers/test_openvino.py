@@ -4,6 +4,7 @@ import copy
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,16 @@ def test_threads_are_those_of_torch(tiny_nlp: Language) -> None:
             assert encoder._compiled.get_property("INFERENCE_NUM_THREADS") == n
     finally:
         torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("installed")
+def test_threads_share_what_is_compiled(trained: tuple[Path, Path], texts: list[str]) -> None:
+    nlp = load(trained[0])
+    expected = scores_of(load(trained[0]), texts)
+    with ThreadPoolExecutor(8) as threads:
+        found = [threads.submit(scores_of, nlp, texts) for _ in range(16)]
+    for scores in found:
+        assert_same(scores.result(), expected)
 
 
 @pytest.mark.usefixtures("installed")

@@ -1,6 +1,8 @@
 """Docs → wordpieces → windows: properties over tokens of every kind."""
 
+import copy
 from collections.abc import Sequence
+from dataclasses import fields
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +16,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from spacy_binder.text.windows import Windows, cut_words, has_most_context, make_windows
-from spacy_binder.text.wordpieces import special_wordpieces, tokenize
+from spacy_binder.text.wordpieces import special_wordpieces, tokenize, tokenize_texts
 
 VOCAB = spacy.blank("en").vocab
 PREFIX, SUFFIX = [101], [102]
@@ -105,6 +107,23 @@ def test_wordpieces_are_those_of_each_token(bert: Any, some: list[Doc], capacity
     assert found == [expected_words(doc, bert, capacity=capacity) for doc in some]
     long = {t.text for doc in some for t in doc if len(bert(t.text, add_special_tokens=False)["input_ids"]) > capacity}
     assert sorted(wordpieces.too_long) == sorted(long)
+
+
+def test_docs_may_have_vocabs_of_their_own(bert: Any) -> None:
+    """Also docs without tokens, and tokens that only one vocab knows."""
+    texts = [["old", "house"], [], ["Bergen", "old"], ["Kjerringøy"], []]
+    separate = tokenize([Doc(spacy.blank("en").vocab, words=words) for words in texts], bert, capacity=9)
+    shared = tokenize([Doc(VOCAB, words=words) for words in texts], bert, capacity=9)
+    for field in fields(shared):
+        numpy.testing.assert_array_equal(getattr(separate, field.name), getattr(shared, field.name))
+
+
+@pytest.mark.parametrize("max_length", [3, 4, 7, 100])
+def test_texts_are_cut_off_as_transformers_does(minilm: str, byte_level: Any, max_length: int) -> None:
+    texts = ["", "old", "the old customs house in the old town", "Kjerringøy " * 50, "a b"]
+    for tokenizer in (AutoTokenizer.from_pretrained(minilm), copy.deepcopy(byte_level)):
+        found = tokenize_texts(texts, tokenizer, max_length=max_length)
+        assert found == tokenizer(texts, truncation=True, max_length=max_length)["input_ids"]
 
 
 @quick

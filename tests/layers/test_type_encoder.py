@@ -1,0 +1,159 @@
+"""Vectors of types: encoded once, cached up to a number, never those of other weights."""
+
+from typing import Any
+
+import numpy
+import pytest
+import spacy
+import torch
+from conftest import binder_config, demo_examples
+from spacy.language import Language
+
+from spacy_binder.layers import type_encoder as type_encoder_module
+from spacy_binder.layers.type_encoder import CachedVectors
+from spacy_binder.pipeline import BinderNER
+
+
+@pytest.fixture
+def pipe(tiny_nlp: Language) -> BinderNER:
+    """The component of an initialized pipeline, which predicts nothing."""
+    pipe = tiny_nlp.get_pipe("binder_ner")
+    assert isinstance(pipe, BinderNER)
+    pipe.cfg["threshold"] = 1.0
+    return pipe
+
+
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The descriptions of each call of the type encoder."""
+    calls: list[list[str]] = []
+    original = type_encoder_module._encode_batch
+
+    def record(shim: Any, texts: list[str], *args: Any, **kwargs: Any) -> Any:
+        calls.append(list(texts))
+        return original(shim, texts, *args, **kwargs)
+
+    monkeypatch.setattr(type_encoder_module, "_encode_batch", record)
+    return calls
+
+
+def test_types_are_encoded_once(tiny_nlp: Language, pipe: BinderNER, encoded: list[list[str]]) -> None:
+    list(tiny_nlp.pipe(["Oslo", "Bergen", "Bodø"], batch_size=1))
+    assert len(encoded) == 1
+    assert sorted(encoded[0]) == sorted(pipe.label_data.values())
+
+
+def test_only_a_new_type_is_encoded(tiny_nlp: Language, pipe: BinderNER, encoded: list[list[str]]) -> None:
+    tiny_nlp("Oslo")
+    pipe.add_label("FOOD", "dishes and drinks")
+    tiny_nlp("Oslo")
+    pipe.remove_label("GPE")
+    tiny_nlp("Oslo")
+    assert encoded[1:] == [["dishes and drinks"]]
+
+
+def test_types_are_encoded_anew_after_an_update(tiny_nlp: Language, pipe: BinderNER, encoded: list[list[str]]) -> None:
+    tiny_nlp("Oslo")
+    examples = demo_examples(tiny_nlp, ["news-01"], max_sentences=1)
+    tiny_nlp.update(examples, sgd=tiny_nlp.create_optimizer())
+    tiny_nlp("Oslo")
+    tiny_nlp("Oslo")
+    # One call is that of the update.
+    assert len(encoded) == 3
+
+
+def test_frozen_types_are_encoded_once_for_all_updates(tiny_encoder: str, encoded: list[list[str]]) -> None:
+    nlp = spacy.blank("en")
+    config = binder_config(tiny_encoder)
+    config["model"]["type_encoder"]["freeze"] = True
+    nlp.add_pipe("binder_ner", config=config)
+    examples = demo_examples(nlp, ["news-01"], max_sentences=1)
+    optimizer = nlp.initialize(lambda: examples)
+    for _ in range(3):
+        nlp.update(examples, sgd=optimizer)
+    assert len(encoded) == 1
+
+
+def test_types_are_encoded_anew_within_use_params_and_after_it(
+    tiny_nlp: Language, pipe: BinderNER, encoded: list[list[str]]
+) -> None:
+    tiny_nlp("Oslo")
+    with tiny_nlp.use_params({(0, "of no shim"): numpy.zeros(1)}):
+        tiny_nlp("Oslo")
+        tiny_nlp("Oslo")
+    tiny_nlp("Oslo")
+    assert len(encoded) == 3
+
+
+def test_types_are_encoded_anew_after_a_load(tiny_nlp: Language, pipe: BinderNER, encoded: list[list[str]]) -> None:
+    tiny_nlp("Oslo")
+    tiny_nlp.from_bytes(tiny_nlp.to_bytes())
+    tiny_nlp("Oslo")
+    assert len(encoded) == 2
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_cache_never_holds_vectors_of_other_weights(tiny_encoder: str, shared: bool) -> None:
+    config = binder_config(tiny_encoder)
+    if shared:
+        config["model"]["type_encoder"] = None
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe("binder_ner", config=config)
+    examples = demo_examples(nlp, ["news-01"], max_sentences=2)
+    nlp.initialize(lambda: examples)
+    layer = pipe.model.get_ref("type_encoder")
+    descriptions = list(pipe.label_data.values())
+    before = layer.predict(descriptions).clone()
+    optimizer = nlp.create_optimizer()
+    optimizer.learn_rate = 1e-2
+    nlp.update(examples, sgd=optimizer)
+    cached = layer.predict(descriptions).clone()
+    pipe.model.get_ref("text_encoder" if shared else "type_encoder").shims[0].cache.clear()
+    torch.testing.assert_close(layer.predict(descriptions), cached)
+    assert not torch.allclose(before, cached, atol=1e-3)
+
+
+def cached(pipe: BinderNER) -> CachedVectors:
+    return pipe.model.get_ref("type_encoder").shims[0].cache[CachedVectors]
+
+
+def test_descriptions_that_were_not_used_for_longest_leave_the_cache(
+    pipe: BinderNER, encoded: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type_encoder_module, "MAX_CACHED", 3)
+    layer = pipe.model.get_ref("type_encoder")
+    for description in ("a", "b", "c", "a", "d"):
+        layer.predict([description])
+    assert list(cached(pipe)._vectors) == ["c", "a", "d"]
+    encoded.clear()
+    layer.predict(["a", "d"])
+    assert not encoded
+    # Those of one call stay, so that a call with many types doesn't encode them each time.
+    layer.predict(["p", "q", "r", "s"])
+    layer.predict(["p", "q", "r", "s"])
+    assert encoded == [["p", "q", "r", "s"]]
+    assert list(cached(pipe)._vectors) == ["p", "q", "r", "s"]
+
+
+def test_a_cached_vector_keeps_no_other_memory(pipe: BinderNER) -> None:
+    vectors = pipe.model.get_ref("type_encoder").predict(["a town", "a river"])
+    for vector in cached(pipe)._vectors.values():
+        assert vector.untyped_storage().nbytes() == vectors.shape[1] * 4
+
+
+def test_vectors_of_old_weights_never_get_into_the_cache(pipe: BinderNER, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights change while a thread encodes with the old ones."""
+    layer = pipe.model.get_ref("type_encoder")
+    shim = layer.shims[0]
+    original = type_encoder_module._encode_batch
+
+    def encode(*args: Any, **kwargs: Any) -> Any:
+        found = original(*args, **kwargs)
+        shim.cache.clear()
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type_encoder_module, "_encode_batch", encode)
+        before = layer.predict(["a town"])
+    assert not shim.cache
+    torch.testing.assert_close(layer.predict(["a town"]), before)
