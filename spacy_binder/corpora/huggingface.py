@@ -63,10 +63,7 @@ def read_huggingface(
 
         def read_spans(number: int, row: dict[str, Any]) -> Doc:
             annotations = [Annotation(*span, number) for span in _spans(row[spans], names)]
-            if by_tokens:
-                doc = Doc(nlp.vocab, words=_words(row[token_column]))
-            else:
-                doc = nlp.tokenizer(_text(row["text"]))
+            doc = Doc(nlp.vocab, words=_words(row[token_column])) if by_tokens else nlp.tokenizer(_text(row["text"]))
             set_spans = set_spans_by_tokens if by_tokens else set_spans_by_characters
             set_spans(doc, annotations, spans_key=spans_key, path=path, problems=problems)
             return doc

@@ -143,8 +143,8 @@ def _annotations(value: Any, text: str, path: Path, line: int, problems: Problem
     if start is None or end is None:
         # Regions of HyperText have paths in a page, and may have offsets in its text.
         places = value.get("globalOffsets")
-        is_known = isinstance(places, dict) and isinstance(quoted, str)
-        start, end = (_offset(places.get(part)) if is_known else None for part in ("start", "end"))
+        places = places if isinstance(places, dict) and isinstance(quoted, str) else {}
+        start, end = _offset(places.get("start")), _offset(places.get("end"))
         if start is None or end is None:
             if "start" not in value or "end" not in value:
                 raise WrongRecord(f"the span {show(value)}", EXPECTED_SPAN)

@@ -45,23 +45,25 @@ def set_spans_by_characters(
         start, end, label, line = annotation
         text = whole[max(start, 0) : max(end, 0)]
         if _is_possible(annotation, len(whole), text, path, problems):
-            if text[0].isspace() or text[-1].isspace():
-                start, end = trim(text, start)
-            span = doc.char_span(start, end, label=label)
+            is_trimmed = text[0].isspace() or text[-1].isspace()
+            span = doc.char_span(*trim(text, start), label=label) if is_trimmed else None
+            if span is not None:
+                problems.add("trimmed", path, line, text)
+            else:
+                # Also where the whitespace is part of a token.
+                span = doc.char_span(start, end, label=label)
             if span is None:
                 problems.add("misaligned", path, line, text)
                 continue
-            if end - start < len(text):
-                problems.add("trimmed", path, line, text)
             spans.append((span, line))
     _set_group(doc, spans, spans_key, path, problems)
 
 
-def trim(text: str, start: int = 0) -> tuple[int, int]:
+def trim(text: str, start: int) -> tuple[int, int]:
     """Leave out the whitespace at both ends of a text.
 
     text (str): The text.
-    start (int): Place of its first character in the document. Defaults to 0.
+    start (int): Place of its first character in the document.
     RETURNS (tuple[int, int]): Start and end in the document. They are the same if there is only whitespace.
     """
     start += len(text) - len(text.lstrip())

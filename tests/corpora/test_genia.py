@@ -84,7 +84,8 @@ def test_genia_counts_what_is_out_of_range(tmp_path: Path) -> None:
 def test_genia_wrong_record(tmp_path: Path, value: dict) -> None:
     """It costs itself: it is counted with its line. A file of nothing else is an error."""
     problems = Problems()
-    [doc] = read_genia(write(tmp_path, [SENTENCES[0], value]), NLP, problems=problems)
+    docs = list(read_genia(write(tmp_path, [SENTENCES[0], value]), NLP, problems=problems))
+    assert [len(doc) for doc in docs] == [3]
     assert [(p.line, p.kind) for found in problems.first.values() for p in found] == [(2, "wrong record")]
     with pytest.raises(ValueError, match=r"B013\] .*x.jsonlines, line 1: .*Expected "):
         list(read_genia(write(tmp_path, [value]), NLP, problems=Problems()))

@@ -175,7 +175,8 @@ def test_label_studio_annotations(tmp_path: Path) -> None:
 def test_label_studio_wrong_record(tmp_path: Path, value: dict, problem: str) -> None:
     """It costs itself: it is counted with its line. A file of nothing else is an error."""
     problems = Problems()
-    [doc] = read_label_studio(write(tmp_path, task(TEXT, result(3, 7, "GPE")), value), NLP, problems=problems)
+    docs = list(read_label_studio(write(tmp_path, task(TEXT, result(3, 7, "GPE")), value), NLP, problems=problems))
+    assert [spans_of(doc) for doc in docs] == [[(1, 2, "GPE")]]
     assert [(p.line, p.kind) for found in problems.first.values() for p in found] == [(2, "wrong record")]
     with pytest.raises(ValueError, match=rf"B013\] .*x.json, line 1: {problem}"):
         list(read_label_studio(write(tmp_path, value), NLP, problems=Problems()))
