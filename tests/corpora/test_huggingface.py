@@ -154,6 +154,59 @@ def test_other_columns(datasets: Any, tmp_path: Path, row: dict, options: dict, 
         list(read_huggingface(tmp_path, NLP, problems=Problems(), **options))
 
 
+def test_wrong_rows(datasets: Any, save: Any) -> None:
+    """A row costs itself: it is counted with its number. Unlabelled and true as an offset are no spans."""
+    features = {
+        "tokens": datasets.List(datasets.Value("string")),
+        "ner_tags": datasets.List(datasets.Value("string")),
+    }
+    wrong = [(None, ["O"]), (["a", ""], ["O", "O"]), (["a"], None), (["a"], ["X"]), (["a"], ["O", "O"])]
+    rows = [(["Riga"], ["B-GPE"]), *wrong]
+    problems = Problems()
+    path = save(features, *({"tokens": words, "ner_tags": tags} for words, tags in rows))
+    assert [spans_of(doc) for doc in read_huggingface(path, NLP, problems=problems)] == [[(0, 1, "GPE")]]
+    assert problems.counts == {"wrong record": 5}
+    assert [p.line for p in problems.first["wrong record"]] == [2, 3, 4]
+
+
+def test_wrong_spans(datasets: Any, tmp_path: Path) -> None:
+    parts = {"start": [0, 3], "end": [2, 7]}
+    rows = [
+        {"text": "In Riga.", "spans": {**parts, "label": ["X", None]}},
+        {"text": None, "spans": {**parts, "label": ["X", "X"]}},
+        {"text": "In Riga.", "spans": {**parts, "label": ["X"]}},
+    ]
+    datasets.Dataset.from_list(rows).save_to_disk(tmp_path)
+    problems = Problems()
+    assert [spans_of(doc) for doc in read_huggingface(tmp_path, NLP, problems=problems)] == [[(0, 1, "X")]]
+    assert problems.counts == {"no label": 1, "wrong record": 2}
+    datasets.Dataset.from_list([{"text": "a", "spans": [{"start": False, "end": True, "label": "X"}]}]).save_to_disk(
+        tmp_path / "bool"
+    )
+    with pytest.raises(ValueError, match=r"B013\] .*line 1: the span "):
+        list(read_huggingface(tmp_path / "bool", NLP, problems=Problems()))
+
+
+def test_misspelt_names(datasets: Any, tmp_path: Path) -> None:
+    """A chosen column or split that isn't there is an error, also where others could be read."""
+    row = {"text": "In Riga.", "tokens": ["Riga"], "ner_tags": ["O"], "spans": [span(0, 1, "GPE")]}
+    datasets.Dataset.from_list([row], split="train").save_to_disk(tmp_path)
+    for options in ({"token_column": "tokns"}, {"tag_column": "ner"}, {"span_column": "span"}):
+        with pytest.raises(ValueError, match=r"B038\]"):
+            list(read_huggingface(tmp_path, NLP, problems=Problems(), **options))
+    assert len(list(read_huggingface(tmp_path, NLP, problems=Problems(), split="train"))) == 1
+    with pytest.raises(ValueError, match=r"B039\] .*: train\. .* is 'trian'"):
+        list(read_huggingface(tmp_path, NLP, problems=Problems(), split="trian"))
+
+
+@pytest.mark.parametrize("name", ["state.json", "dataset_info.json", "data-00000-of-00001.arrow"])
+def test_damaged_dataset(datasets: Any, tmp_path: Path, name: str) -> None:
+    datasets.Dataset.from_list([{"tokens": ["a"], "ner_tags": ["O"]}]).save_to_disk(tmp_path)
+    (tmp_path / name).write_bytes(b"{")
+    with pytest.raises(ValueError, match=r"B044\] .* can't be read: "):
+        list(read_huggingface(tmp_path, NLP, problems=Problems()))
+
+
 def test_no_dataset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"B037\] .*state\.json"):
         list(read_huggingface(tmp_path, NLP, problems=Problems()))
