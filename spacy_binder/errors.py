@@ -173,7 +173,7 @@ class Errors:
         "[B048] None of the {n} document(s) has a span under doc.spans['{key}'], so nothing can be trained on them or "
         "measured. {found} {advice}"
     )
-    B049 = "[B049] The option `{option}` of format '{name}' can't be {value!r}: {problem}."
+    B049 = "[B049] The option `{option}` of format '{name}' has to be {expected}, but is {value!r}."
     B056 = (
         "[B056] {where}: `{name}` is refused. It could decide which code runs or which file is read, and a pipeline that "
         "others made may not decide that. Remove it. Encoders that need code of their own can't be used."

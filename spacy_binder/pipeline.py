@@ -386,17 +386,18 @@ class BinderNER(TrainablePipe):
         self._n_steps += 1
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
-        """Save the component to a folder. The encoders' weights go to files of their own.
+        """Save the component to a folder. If this is interrupted, the folder has what was there before.
 
         path (str / Path): The folder.
         exclude (Iterable[str]): Parts to leave out: cfg, model or vocab.
         """
-        from .layers.encoder_shim import save_weights, weights_apart
+        from .saving import save_component
 
-        with weights_apart(self.model):
-            super().to_disk(path, exclude=tuple(exclude))
-        if "model" not in exclude:
-            save_weights(self.model, Path(path))
+        path, exclude = Path(path), tuple(exclude)
+        cfg = None if "cfg" in exclude else self.cfg.copy()
+        save_component(path, cfg, None if "model" in exclude else self.model)
+        if "vocab" not in exclude:
+            self.vocab.to_disk(path / "vocab", exclude=exclude)
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> "BinderNER":
         """Load the component from a folder.
@@ -404,12 +405,16 @@ class BinderNER(TrainablePipe):
         path (str / Path): The folder.
         exclude (Iterable[str]): Parts to leave as they are: cfg, model or vocab.
         RETURNS (BinderNER): The component itself.
+        RAISES (ValueError): If a file is missing, damaged or from another pipeline, or has what is not allowed.
         """
-        super().from_disk(path, exclude=tuple(exclude))
-        if "model" not in exclude:
-            from .layers.encoder_shim import load_weights
+        from .saving import load_component
 
-            load_weights(self.model, Path(path))
+        path, exclude = Path(path), tuple(exclude)
+        cfg = load_component(path, None if "model" in exclude else self.model)
+        if cfg is not None and "cfg" not in exclude:
+            self.cfg.update(cfg)
+        if "vocab" not in exclude:
+            self.vocab.from_disk(path / "vocab", exclude=exclude)
         return self
 
     def _require_initialized(self) -> None:

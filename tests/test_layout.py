@@ -15,7 +15,7 @@ ROWS = [
     {"spans"},
     {"modules"},
     {"layers"},
-    {"architectures", "annotations", "gold", "scorer", "pipeline"},
+    {"architectures", "annotations", "gold", "saving", "scorer", "pipeline"},
     {"corpora", "analysis"},
     {"cli"},
 ]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy
 import srsly
 import torch
+from safetensors import safe_open
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import load_file, save_file
 from safetensors.torch import save as save_safetensors
@@ -22,12 +23,16 @@ from ..errors import Errors
 from ..modules.encoder import Encoder
 from ..text.arrays import Ints1d, Ints2d, pad
 from ..text.wordpieces import TokenizerT, reset_tokenizer
+from .encoder_check import make_encoder
 from .module_shim import ModuleShim
 from .process import use_one_thread_in_fork
 from .saved_encoder import TOKENIZER_FILES, build_encoder, build_tokenizer, name_damage, read_config
+from .seal import seal, unseal
 
 # How weights may be saved.
 STORAGES = ("float32", "bfloat16")
+# Types of tensors in files of weights. Encoders have some whole numbers beside their weights, such as positions.
+WEIGHT_TYPES = (torch.float32, torch.bfloat16, torch.float16, torch.int64)
 # Names of the dropout rate of attention in the configs of encoders.
 ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
 
@@ -71,6 +76,7 @@ class EncoderShim(ModuleShim):
         transformer_config: dict[str, Any],
         word_shapes: bool = False,
         attention_dropout: float | None = None,
+        gradient_checkpointing: bool = False,
     ) -> None:
         """Load a pretrained encoder.
 
@@ -79,7 +85,9 @@ class EncoderShim(ModuleShim):
         word_shapes (bool): Whether to embed word shapes beside wordpieces. Defaults to False.
         attention_dropout (float, optional): Dropout rate of attention in training. None, the default, keeps that of the
             encoder.
-        RAISES (ValueError): If the encoder is not found, or its config has no dropout rate of attention.
+        gradient_checkpointing (bool): Whether the encoder has to be able to compute activations twice. Defaults to
+            False.
+        RAISES (ValueError): If the encoder is not found, can't be used, or its config has no dropout rate of attention.
         """
         from transformers import AutoConfig, AutoModel, AutoTokenizer
 
@@ -94,17 +102,21 @@ class EncoderShim(ModuleShim):
                 rates = {key: attention_dropout for key in ATTENTION_DROPOUTS if hasattr(known, key)}
             options = {"use_safetensors": True, "torch_dtype": torch.float32, **rates, **transformer_config}
             transformer = AutoModel.from_pretrained(path, **{**options, "trust_remote_code": False})
-        except (OSError, ValueError, KeyError) as error:
-            message = Errors.B005.format(encoder=name, places=", ".join(places), cause=str(error).split("\n")[0])
-            raise ValueError(message) from error
+        except Exception as error:
+            # Of any kind: transformers, tokenizers and safetensors have errors of their own.
+            cause = str(error).strip().split("\n")[0] or type(error).__name__
+            raise ValueError(Errors.B005.format(encoder=name, places=", ".join(places), cause=cause)) from error
         if attention_dropout is not None and not rates:
             raise ValueError(Errors.B040.format(encoder=name, known=" or ".join(ATTENTION_DROPOUTS)))
         reset_tokenizer(tokenizer)
+        encoder = make_encoder(
+            name, transformer, tokenizer, word_shapes=word_shapes, checkpointing=gradient_checkpointing
+        )
         self.tokenizer = tokenizer
         self.storage = "float32"
         self.quantized = b""
         self._awaited = None
-        self.set_module(Encoder(transformer, word_shapes=word_shapes))
+        self.set_module(encoder)
 
     def encode(
         self,
@@ -160,22 +172,31 @@ class EncoderShim(ModuleShim):
             return {name: tensor.bfloat16() if tensor.dim() > 1 else tensor for name, tensor in weights.items()}
         return weights
 
-    def save_weights(self, path: Path) -> None:
+    def save_weights(self, path: Path, save_id: str) -> None:
         """Write the weights to a safetensors file.
 
-        path (Path): The file. It is replaced if it is there.
+        path (Path): The file.
+        save_id (str): Name of the save that it belongs to.
         """
-        save_file(self._weights(), path)
+        save_file(self._weights(), path, {"save_id": save_id})
 
-    def load_weights(self, path: Path) -> None:
+    def load_weights(self, path: Path, save_id: str = "") -> None:
         """Read weights from a safetensors file.
 
         path (Path): The file.
-        RAISES (ValueError): If it can't be read, or its weights are not those of the encoder.
+        save_id (str): Name of the save that it has to belong to. Defaults to "", which means any.
+        RAISES (ValueError): If it can't be read, is of another save, or its weights are not those of the encoder.
         """
         with name_damage(str(path)):
+            with safe_open(path, "pt") as file:
+                found = (file.metadata() or {}).get("save_id", "")
+            if save_id and found != save_id:
+                raise ValueError("It belongs to another save of a pipeline")
             weights = load_file(path)
-        self._take_weights(weights)
+            for name, tensor in weights.items():
+                if tensor.dtype not in WEIGHT_TYPES:
+                    raise ValueError(f"{name} is of the type {tensor.dtype}")
+            self._take_weights(weights)
 
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): The encoder's config and weights, and the files of its tokenizer."""
@@ -195,7 +216,7 @@ class EncoderShim(ModuleShim):
             "quantized": self.quantized,
             "state": save_safetensors(self._weights()) if self.saves_weights else None,
         }
-        return srsly.msgpack_dumps(msg)
+        return seal(srsly.msgpack_dumps(msg))
 
     def from_bytes(self, bytes_data: bytes) -> EncoderShim:
         """Build the encoder again from saved bytes. If they have no weights, it is built by `load_weights`.
@@ -205,7 +226,7 @@ class EncoderShim(ModuleShim):
         RAISES (ValueError): If the weights are saved in a form that this version can't read, or `saved_encoder.py`
             doesn't allow what is in the bytes.
         """
-        msg: Any = srsly.msgpack_loads(bytes_data)
+        msg: Any = srsly.msgpack_loads(unseal(bytes_data, "an encoder"))
         if msg["config"] is None:
             return self
         storage = msg.get("storage", "float32")
@@ -244,14 +265,10 @@ def attention_mask(lengths: Ints1d) -> Ints2d:
     return pad(numpy.ones(int(lengths.sum()), dtype="int64"), lengths)
 
 
-def encoder_files(model: Model) -> dict[str, EncoderShim]:
-    """Name the files that the weights of a model's encoders are saved to.
-
-    model (Model): The bi-encoder.
-    RETURNS (dict[str, EncoderShim]): The encoder of each file.
-    """
+def encoder_shims(model: Model) -> dict[str, EncoderShim]:
+    """RETURNS (dict[str, EncoderShim]): The encoders of a bi-encoder, by the name of their layer."""
     return {
-        f"{ref}.safetensors": shim
+        ref: shim
         for ref in ("text_encoder", "type_encoder")
         for shim in model.get_ref(ref).shims
         if isinstance(shim, EncoderShim)
@@ -264,7 +281,7 @@ def weights_apart(model: Model) -> Iterator[None]:
 
     model (Model): The bi-encoder.
     """
-    shims = encoder_files(model).values()
+    shims = encoder_shims(model).values()
     for shim in shims:
         shim.saves_weights = False
     try:
@@ -272,25 +289,3 @@ def weights_apart(model: Model) -> Iterator[None]:
     finally:
         for shim in shims:
             shim.saves_weights = True
-
-
-def save_weights(model: Model, folder: Path) -> None:
-    """Write the encoders' weights to files of their own.
-
-    model (Model): The bi-encoder.
-    folder (Path): The folder that text_encoder.safetensors and type_encoder.safetensors are written to.
-    """
-    for name, shim in encoder_files(model).items():
-        if shim.is_built:
-            shim.save_weights(folder / name)
-
-
-def load_weights(model: Model, folder: Path) -> None:
-    """Read the files that `save_weights` wrote. Where one is missing, the weights were in `model.to_bytes`.
-
-    model (Model): The bi-encoder, built from its bytes.
-    folder (Path): The folder of the files.
-    """
-    for name, shim in encoder_files(model).items():
-        if not shim.has_weights or (folder / name).exists():
-            shim.load_weights(folder / name)

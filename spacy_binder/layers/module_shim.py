@@ -16,6 +16,7 @@ from torch import nn
 from .adam import TorchAdam
 from .process import use_one_thread_in_fork, watch_forks
 from .saved_encoder import limit_sizes, name_damage
+from .seal import seal, unseal
 
 
 class ModuleShim(PyTorchShim):
@@ -155,7 +156,7 @@ class ModuleShim(PyTorchShim):
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): Settings and weights."""
         state = save_safetensors(self.module.state_dict()) if self.is_built else None
-        return srsly.msgpack_dumps({"settings": self._settings, "state": state})
+        return seal(srsly.msgpack_dumps({"settings": self._settings, "state": state}))
 
     def from_bytes(self, bytes_data: bytes) -> ModuleShim:
         """Build the module again from saved bytes.
@@ -164,7 +165,7 @@ class ModuleShim(PyTorchShim):
         RETURNS (ModuleShim): The shim itself.
         RAISES (ValueError): If settings and weights are not those of one module.
         """
-        msg: Any = srsly.msgpack_loads(bytes_data)
+        msg: Any = srsly.msgpack_loads(unseal(bytes_data, "a layer"))
         if msg["state"] is not None:
             with name_damage("the weights of the span scorer"):
                 weights = load_safetensors(msg["state"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -195,6 +196,8 @@ def name_damage(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if isinstance(error, ValueError) and re.match(r"\[B\d", str(error)):
+            raise
         cause = str(error).strip().split("\n")[0] or type(error).__name__
         raise ValueError(Errors.B057.format(what=what, cause=cause)) from error
 

@@ -1,0 +1,177 @@
+"""Save a component to a folder, and load it. The folder has the old component or the new one, never a mixture.
+
+Weights go to new files, which `model` names. `model` is replaced last: before that the folder has the old component,
+after it the new one. The weights of the old one are then removed.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import srsly
+from thinc.api import Model
+
+from .errors import Errors, Warnings
+from .layers.encoder_shim import encoder_shims, weights_apart
+from .layers.saved_encoder import name_damage
+from .layers.seal import file_checksum, is_sealed, seal, unseal
+
+WEIGHTS = "{layer}-{save_id:.8}.safetensors"
+# Name of the weights in versions that saved them without checksum.
+EARLIER_WEIGHTS = "{layer}.safetensors"
+LAYERS = ("text_encoder", "type_encoder")
+TEMPORARY = ".part"
+
+
+def save_component(folder: Path, cfg: dict[str, Any] | None, model: Model | None) -> None:
+    """Save the settings and the model of a component. A crash leaves the component that was there before.
+
+    folder (Path): The folder. It is made if it is missing. Symbolic links in it are replaced.
+    cfg (dict, optional): The settings, or None to leave them out.
+    model (Model, optional): The bi-encoder, or None to leave it out.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with _lock(folder, shared=False):
+        try:
+            if model is None:
+                _write_settings(folder, cfg)
+            else:
+                _save_model(folder, cfg, model)
+        finally:
+            for name in ("cfg", "model", *(WEIGHTS.format(layer=layer, save_id="*") for layer in LAYERS)):
+                for path in folder.glob(name + TEMPORARY):
+                    path.unlink()
+
+
+def _save_model(folder: Path, cfg: dict[str, Any] | None, model: Model) -> None:
+    save_id = uuid4().hex
+    with weights_apart(model):
+        content = model.to_bytes()
+    weights = {}
+    try:
+        for layer, shim in encoder_shims(model).items():
+            if shim.is_built:
+                path = folder / WEIGHTS.format(layer=layer, save_id=save_id)
+                with _replacing(path) as temporary:
+                    shim.save_weights(temporary, save_id)
+                    weights[layer] = {"file": path.name, "checksum": file_checksum(temporary)}
+        record = {"save_id": save_id, "cfg": cfg, "weights": weights, "model": content}
+        _write_settings(folder, None if cfg is None else {**cfg, "save_id": save_id})
+        with _replacing(folder / "model") as temporary:
+            temporary.write_bytes(seal(srsly.msgpack_dumps(record)))
+    except BaseException:
+        for saved in weights.values():
+            (folder / saved["file"]).unlink(missing_ok=True)
+        raise
+    current = {saved["file"] for saved in weights.values()}
+    for layer in LAYERS:
+        earlier = folder / EARLIER_WEIGHTS.format(layer=layer)
+        for path in (*folder.glob(WEIGHTS.format(layer=layer, save_id="*")), earlier):
+            if path.name not in current:
+                path.unlink(missing_ok=True)
+
+
+def _write_settings(folder: Path, cfg: dict[str, Any] | None) -> None:
+    if cfg is not None:
+        with _replacing(folder / "cfg") as temporary:
+            srsly.write_json(temporary, cfg)
+
+
+def load_component(folder: Path, model: Model | None) -> dict[str, Any] | None:
+    """Load what `save_component` or an earlier version saved.
+
+    folder (Path): The folder.
+    model (Model, optional): The bi-encoder that takes what was saved, or None to leave it out.
+    RETURNS (dict, optional): The settings of the component, or None if they were not saved.
+    RAISES (ValueError): If a file is missing, damaged, or from another pipeline.
+    """
+    with name_damage(str(folder)), _lock(folder, shared=True):
+        return _load(folder, model)
+
+
+def _load(folder: Path, model: Model | None) -> dict[str, Any] | None:
+    cfg = _read_settings(folder / "cfg")
+    saved_with = None if cfg is None else cfg.pop("save_id", None)
+    if model is None:
+        return cfg
+    content = _read(folder / "model")
+    if not is_sealed(content):
+        _load_earlier(folder, model, content)
+        return cfg
+    content = unseal(content, str(folder / "model"))
+    with name_damage(str(folder / "model")):
+        record: Any = srsly.msgpack_loads(content)
+        model.from_bytes(record["model"])
+        for layer, shim in encoder_shims(model).items():
+            if layer in record["weights"]:
+                saved = record["weights"][layer]
+                path = folder / Path(saved["file"]).name
+                if file_checksum(path) != saved["checksum"]:
+                    raise ValueError(Errors.B059.format(source=path))
+                shim.load_weights(path, record["save_id"])
+        # Where a save was interrupted between the two files, the settings of this model are in `model`.
+        belongs = saved_with in (None, record["save_id"]) or record["cfg"] is None
+        return cfg if belongs else record["cfg"]
+
+
+def _load_earlier(folder: Path, model: Model, content: bytes) -> None:
+    warnings.warn(Warnings.BW14.format(folder=folder), stacklevel=4)
+    with name_damage(str(folder / "model")):
+        model.from_bytes(content)
+    for layer, shim in encoder_shims(model).items():
+        path = folder / EARLIER_WEIGHTS.format(layer=layer)
+        if not shim.has_weights or path.exists():
+            shim.load_weights(path)
+
+
+def _read(path: Path) -> bytes:
+    with name_damage(str(path)):
+        return path.read_bytes()
+
+
+def _read_settings(path: Path) -> dict[str, Any] | None:
+    if not path.exists():
+        return None
+    content = _read(path)
+    with name_damage(str(path)):
+        cfg = srsly.json_loads(content.decode("utf8"))
+        if not isinstance(cfg, dict):
+            raise ValueError("It has no JSON object")
+        return cfg
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary file beside a file, and put it in its place when it is complete."""
+    temporary = path.with_name(path.name + TEMPORARY)
+    temporary.unlink(missing_ok=True)
+    yield temporary
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+@contextmanager
+def _lock(folder: Path, *, shared: bool) -> Iterator[None]:
+    """Let several load from a folder, or one save to it, where the system can do that."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        # Some network file systems have no locks.
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
+        if not shared:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
