@@ -134,7 +134,8 @@ def build_type_encoder(
     name (str, optional): A folder, or the name of a model on the Hugging Face hub. None, the default, takes that of
         the text encoder.
     freeze (bool): Whether its weights stay as they are. Defaults to False.
-    max_length (int): The most wordpieces per description. The rest of a longer one is cut off. Defaults to 128.
+    max_length (int): The most wordpieces per description. Fewer, if the encoder has fewer positions. The rest of a
+        longer one is cut off. Defaults to 128.
     mixed_precision (bool): Whether to multiply in bfloat16. Defaults to False.
     tokenizer_config, transformer_config (dict): Arguments of transformers' `from_pretrained`. None of them may run or
         fetch code.

@@ -1,4 +1,4 @@
-"""Tiny encoders of every family that transformers has: random weights, and a tokenizer trained on the demo text."""
+"""Tiny encoders of the families that transformers has: random weights, and a tokenizer trained on the demo text."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -65,6 +65,42 @@ FAMILIES: dict[str, tuple[str, tuple[str, str], str, dict[str, Any]]] = {
         {"d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 64},
     ),
 }
+# Families that are tried less. Those that can't serve have the words of the error that says why.
+XLM = {"emb_dim": 32, "n_layers": 2, "n_heads": 4, **POSITIONS}
+BART = {"d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64}
+BART |= {"encoder_attention_heads": 4, "decoder_attention_heads": 4, **POSITIONS}
+T5 = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
+GPT = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 160}
+FAST = "PreTrainedTokenizerFast"
+OTHERS: dict[str, tuple[dict[str, Any], str]] = {
+    "bert-generation": ({**SIZES, **POSITIONS}, ""),
+    "data2vec-text": ({**SIZES, **POSITIONS}, ""),
+    "ernie_m": ({**SIZES, **POSITIONS}, "fails on a text .*set `word_shapes = false`"),
+    "esm": ({**SIZES, **POSITIONS, "mask_token_id": 4}, ""),
+    "flaubert": (XLM, ""),
+    "luke": ({**SIZES, **POSITIONS, "entity_vocab_size": 10, "entity_emb_size": 8}, ""),
+    "megatron-bert": ({**SIZES, **POSITIONS}, ""),
+    "nystromformer": ({**SIZES, **POSITIONS, "num_landmarks": 8, "segment_means_seq_len": 8}, ""),
+    "roberta-prelayernorm": ({**SIZES, **POSITIONS}, ""),
+    "splinter": ({**SIZES, **POSITIONS}, ""),
+    "xlm": (XLM, ""),
+    "xlm-roberta-xl": ({**SIZES, **POSITIONS}, ""),
+    "bart": (BART, "an encoder with a decoder"),
+    "mbart": (BART, "an encoder with a decoder"),
+    "t5": (T5, "an encoder with a decoder"),
+    "switch_transformers": (T5, "an encoder with a decoder"),
+    "fnet": ({**SIZES, **POSITIONS}, "no attention mask"),
+    "gpt2": (GPT, "only look back"),
+    "llama": ({**SIZES, **POSITIONS, "num_key_value_heads": 2}, "only look back"),
+    "mamba": ({"hidden_size": 32, "num_hidden_layers": 2}, "only look back|fails on a text"),
+    "bloom": ({"hidden_size": 32, "n_layer": 2, "n_head": 4}, "only look back"),
+    "mra": ({**SIZES, **POSITIONS}, "only look back"),
+    "yoso": ({**SIZES, **POSITIONS}, "ignores the attention mask"),
+    "bros": ({**SIZES, **POSITIONS}, r"fails on a text of a few wordpieces \(You have to specify bbox"),
+    "xmod": ({**SIZES, **POSITIONS}, r"fails on a text of a few wordpieces \(Input language unknown"),
+    "ibert": ({**SIZES, **POSITIONS}, "fails on a text .*set `word_shapes = false`"),
+    "canine": ({**SIZES, **POSITIONS}, "no table of wordpieces"),
+}
 
 
 @lru_cache
@@ -95,12 +131,12 @@ def _trained(kind: str, special: tuple[str, str]) -> str:
 def make_encoder(family: str, folder: Path, *, special_at_end: bool = False) -> str:
     """Save a tiny encoder.
 
-    family (str): One of `FAMILIES`.
+    family (str): One of `FAMILIES` or `OTHERS`.
     folder (Path): Where it is saved to.
     special_at_end (bool): Whether all special wordpieces stand after the text, as XLNet's own tokenizer has them.
     RETURNS (str): The folder, for a config.
     """
-    kind, special, tokenizer_class, settings = FAMILIES[family]
+    kind, special, tokenizer_class, settings = FAMILIES.get(family) or ("wordpiece", BERT, FAST, OTHERS[family][0])
     tokenizer = Tokenizer.from_str(_trained(kind, special))
     cls, sep = special
     template = f"$A {sep} {cls}" if special_at_end else f"{cls} $A {sep}"

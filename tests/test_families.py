@@ -1,13 +1,17 @@
 """Every encoder family: initialize, train, predict, save, load, predict again."""
 
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 import spacy
 from conftest import binder_config, demo_examples, spans_of
-from families import FAMILIES, make_encoder
+from families import FAMILIES, OTHERS, make_encoder
 from spacy.util import fix_random_seed
+
+from spacy_binder.layers.encoder_shim import EncoderShim
 
 
 @pytest.mark.parametrize("word_shapes", [True, False], ids=["shapes", "no shapes"])
@@ -43,6 +47,41 @@ def test_family(family: str, shared: bool, word_shapes: bool, tmp_path: Path) ->
     found = spacy.load(tmp_path / "pipeline")(text)
     assert spans_of(found) == spans_of(expected)
     assert found.spans["sc"].attrs["scores"] == pytest.approx(expected.spans["sc"].attrs["scores"], abs=1e-4)
+
+
+@pytest.mark.parametrize("family", OTHERS)
+@pytest.mark.filterwarnings("ignore:.BW04")
+def test_other_family_works_or_says_why_not(family: str, tmp_path: Path) -> None:
+    """What can't serve is refused before the training."""
+    encoder, (_, reason) = make_encoder(family, tmp_path / "encoder"), OTHERS[family]
+    nlp = spacy.blank("en")
+    config = binder_config(encoder)
+    config["model"]["text_encoder"]["word_shapes"] = True
+    pipe: Any = nlp.add_pipe("binder_ner", config=config)
+    examples = demo_examples(nlp, ["news-01"], max_sentences=2)
+    if reason:
+        with pytest.raises(ValueError, match=rf"\[B058\] The encoder '{re.escape(encoder)}' can't be used: .*{reason}"):
+            nlp.initialize(lambda: examples)
+        return
+    nlp.update(examples, sgd=nlp.initialize(lambda: examples))
+    pipe.cfg["threshold"] = 0.0
+    expected = nlp(examples[0].reference.text)
+    nlp.to_disk(tmp_path / "pipeline")
+    found = spacy.load(tmp_path / "pipeline")(examples[0].reference.text)
+    assert len(expected.spans["sc"])
+    assert spans_of(found) == spans_of(expected)
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, *(family for family, (_, reason) in OTHERS.items() if not reason)])
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")
+def test_the_longest_window_fits(family: str, tmp_path: Path) -> None:
+    """As many wordpieces as the encoder is said to have positions for."""
+    shim = EncoderShim()
+    shim.load(make_encoder(family, tmp_path), tokenizer_config={}, transformer_config={})
+    most = shim.module.max_positions
+    assert most == (None if family == "xlnet" else pytest.approx(160, abs=10))
+    ids = numpy.full((1, most or 200), 10)
+    assert shim.encode(ids, numpy.array([ids.size]), is_train=False, mixed_precision=False).isfinite().all()
 
 
 def test_xlnets_own_tokenizer_is_refused(tmp_path: Path) -> None:

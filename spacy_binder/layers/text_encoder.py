@@ -89,6 +89,7 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
         transformer_config=settings.transformer_config,
         word_shapes=settings.word_shapes,
         attention_dropout=settings.attention_dropout,
+        gradient_checkpointing=settings.gradient_checkpointing,
     )
     most = shim.module.max_positions
     if most and settings.window > most:

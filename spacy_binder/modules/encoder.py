@@ -31,7 +31,7 @@ class Encoder(nn.Module):
         self.word_shapes = None
         if word_shapes:
             # Not the hidden size, from which the width of embeddings differs in ELECTRA, ALBERT and others.
-            width = transformer.get_input_embeddings().embedding_dim
+            width = transformer.get_input_embeddings().weight.shape[1]
             self.word_shapes = nn.Embedding(len(WORD_SHAPES), width)
             nn.init.zeros_(self.word_shapes.weight)
 

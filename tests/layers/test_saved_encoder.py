@@ -16,6 +16,7 @@ from spacy.language import Language
 
 from spacy_binder.layers import saved_encoder
 from spacy_binder.layers.encoder_shim import EncoderShim
+from spacy_binder.layers.seal import unseal
 from spacy_binder.pipeline import BinderNER
 
 KERNEL = "someone/attention:forward"
@@ -37,7 +38,7 @@ def given(tiny_encoder: str) -> EncoderShim:
 
 def load_changed(given: EncoderShim, change: Callable[[dict[str, Any]], object]) -> EncoderShim:
     """RETURNS (EncoderShim): The encoder, loaded from bytes that somebody changed."""
-    message: Any = srsly.msgpack_loads(given.to_bytes())
+    message: Any = srsly.msgpack_loads(unseal(given.to_bytes(), ""))
     change(message)
     return EncoderShim().from_bytes(srsly.msgpack_dumps(message))
 
@@ -139,7 +140,7 @@ def test_sizes_that_are_not_those_of_the_weights(
 @pytest.mark.parametrize("name", ["linear_size", "text_width", "width_embedding_size", "max_span_length"])
 def test_sizes_of_a_span_scorer(tiny_nlp: Language, name: str) -> None:
     shim = shim_of(tiny_nlp, "scorer")
-    message: Any = srsly.msgpack_loads(shim.to_bytes())
+    message: Any = srsly.msgpack_loads(unseal(shim.to_bytes(), ""))
     message["settings"][name] = 10**11
     with pytest.raises(ValueError, match=r"\[B057\].*the weights of the span scorer"):
         shim.from_bytes(srsly.msgpack_dumps(message))
