@@ -35,9 +35,9 @@ def read_jsonl(path: Path, nlp: Language, *, spans_key: str = "sc", problems: Pr
     nlp (Language): Makes the tokens with its tokenizer for objects without `tokens` (Prodigy, `Doc.to_json`).
     spans_key (str): Key of doc.spans that receives the spans. Of several groups under `spans`, the one with this key
         is read first. Defaults to "sc".
-    problems (Problems): Counts spans that do not fit, and documents with an `answer` other than "accept".
+    problems (Problems): Counts spans and records that do not fit, and records with an `answer` other than "accept".
     YIELDS (Doc): The documents.
-    RAISES (ValueError): If the file is not in the format.
+    RAISES (ValueError): If the file is not in the format, or no record has spans under a known key.
     """
     for file in source_files(path, JSON_SUFFIXES):
         yield from _read_file(file, nlp, spans_key, problems)
@@ -78,7 +78,7 @@ def _annotations(value: dict[str, Any], line: int, spans_key: str) -> list[list[
         if key in LABEL_KEYS and _is_category(spans):
             continue
         # An object has groups, as doc.spans has.
-        groups = spans if isinstance(spans, dict) else {spans_key: spans or []}
+        groups = spans if isinstance(spans, dict) else {spans_key: [] if spans is None else spans}
         lists += [groups[key] for key in sorted(groups, key=lambda name: name != spans_key)] or [[]]
     return [_spans(spans, line) for spans in lists] or None
 

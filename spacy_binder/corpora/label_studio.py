@@ -39,7 +39,7 @@ def read_label_studio(
     text_name, label_name: See `make_label_studio_corpus`.
     YIELDS (Doc): The documents. Skipped tasks and tasks without annotations are left out. Of several annotations of a
         task, the first is read.
-    RAISES (ValueError): If the file is not in the format.
+    RAISES (ValueError): If the file is not in the format, or no task has spans under a known name.
     """
     for file in source_files(path, JSON_SUFFIXES):
         yield from _read_file(file, nlp, spans_key, problems, text_name, label_name)

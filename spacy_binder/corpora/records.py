@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,7 +52,7 @@ def read_records(
         try:
             item = read(number, record)
         except (WrongRecord, UnicodeEncodeError) as error:
-            wrong = surrogate(error) if isinstance(error, UnicodeEncodeError) else error
+            wrong = _wrong_text(error) if isinstance(error, UnicodeEncodeError) else error
             problems.add("wrong record", path, number, wrong.problem)
             first = first or (number, wrong.problem, wrong.expected)
         else:
@@ -62,21 +63,15 @@ def read_records(
         raise wrong_format(path, *first)
 
 
-def surrogate(error: UnicodeEncodeError) -> WrongRecord:
-    """RETURNS (WrongRecord): What is wrong with a text that has half of a character."""
+def _wrong_text(error: UnicodeEncodeError) -> WrongRecord:
     around = error.object[max(error.start - 10, 0) : error.end + 10]
-    return WrongRecord(f"a lone surrogate, half of a character: {around!a}", "whole characters")
+    return WrongRecord(f"a lone surrogate, which is half of a character: {around!a}", "whole characters")
 
 
 def names_of(keys: Iterable[str]) -> str:
-    """RETURNS (str): The keys of a record, for a message."""
-    keys = list(keys)
-    return ", ".join(map(show_key, keys[:MAX_KEYS])) + (", ..." if len(keys) > MAX_KEYS else "") or "nothing"
-
-
-def show_key(key: str) -> str:
-    """RETURNS (str): A key as it is, if it is short and can be printed."""
-    return key if key.isprintable() and len(key) <= 40 else show(key)
+    """RETURNS (str): The first keys of a record, for a message. A strange key is quoted and cut."""
+    names = [key if key.isprintable() and len(key) <= 40 else show(key) for key in islice(keys, MAX_KEYS + 1)]
+    return ", ".join(names[:MAX_KEYS]) + (", ..." if len(names) > MAX_KEYS else "") or "nothing"
 
 
 class KnownKeys:
@@ -96,10 +91,10 @@ class KnownKeys:
         self.is_known = False
         self.keys: dict[str, None] = {}
 
-    def add(self, keys: Sequence[str] | dict[str, Any], is_known: bool) -> None:
+    def add(self, keys: Iterable[str], is_known: bool) -> None:
         """Add a record.
 
-        keys (Sequence[str]): Its keys.
+        keys (Iterable[str]): Its keys.
         is_known (bool): Whether one of them is a known key of annotations.
         """
         self.is_known |= is_known

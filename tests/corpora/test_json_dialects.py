@@ -55,6 +55,7 @@ def read(path: Path, name: str = "jsonl", problems: Problems | None = None, **op
     ],
 )
 def test_jsonl_dialects(tmp_path: Path, value: dict) -> None:
+    """A text, and spans under each key that exports use. Labels of the whole text are no spans."""
     [doc] = read(write(tmp_path, value))
     assert FOUND[0] in spans_of(doc)
     assert doc.text == TEXT

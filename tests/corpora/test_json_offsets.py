@@ -83,6 +83,7 @@ SPAN = {"start": 3, "end": 7, "label": "GPE"}
         ({"spans": []}, "an object with spans"),
         ({}, "an object with nothing"),
         ({"text": TEXT, "spans": "x"}, "the spans 'x'"),
+        ({"text": TEXT, "spans": 0}, "the spans 0"),
         ({"text": TEXT, "spans": [{"start": 3, "label": "X"}]}, "the span {'label': 'X', 'start': 3}"),
         ({"text": TEXT, "spans": [{"start": 3, "end": None, "label": "X"}]}, "the span .*"),
         ({"text": TEXT, "spans": [{"start": True, "end": 7, "label": "X"}]}, "the span .*"),
