@@ -128,12 +128,13 @@ def _trained(kind: str, special: tuple[str, str]) -> str:
     return tokenizer.to_str()
 
 
-def make_encoder(family: str, folder: Path, *, special_at_end: bool = False) -> str:
+def make_encoder(family: str, folder: Path, *, special_at_end: bool = False, **sizes: Any) -> str:
     """Save a tiny encoder.
 
     family (str): One of `FAMILIES` or `OTHERS`.
     folder (Path): Where it is saved to.
     special_at_end (bool): Whether all special wordpieces stand after the text, as XLNet's own tokenizer has them.
+    **sizes: Settings of its config that are other than usual.
     RETURNS (str): The folder, for a config.
     """
     kind, special, tokenizer_class, settings = FAMILIES.get(family) or ("wordpiece", BERT, FAST, OTHERS[family][0])
@@ -150,7 +151,7 @@ def make_encoder(family: str, folder: Path, *, special_at_end: bool = False) -> 
         name: tokenizer.token_to_id(names[f"{name[:3]}_token"]) for name in ("pad_token_id", "sep_token_id")
     }
     ids_of_names |= {"bos_token_id": ids[0][1], "eos_token_id": ids[1][1], "cls_token_id": ids[0][1]}
-    config = transformers.AutoConfig.for_model(family, vocab_size=len(fast), **settings, **ids_of_names)
+    config = transformers.AutoConfig.for_model(family, vocab_size=len(fast), **{**settings, **sizes}, **ids_of_names)
     torch.manual_seed(0)
     transformers.AutoModel.from_config(config).save_pretrained(folder)
     return str(folder)

@@ -9,7 +9,10 @@ import pytest
 import spacy
 from conftest import binder_config, demo_examples, spans_of
 from families import FAMILIES, OTHERS, make_encoder
+from spacy.language import Language
+from spacy.training import Example
 from spacy.util import fix_random_seed
+from transformers import AutoTokenizer
 
 from spacy_binder.layers.encoder_shim import EncoderShim
 
@@ -90,3 +93,88 @@ def test_xlnets_own_tokenizer_is_refused(tmp_path: Path) -> None:
     nlp.add_pipe("binder_ner", config=binder_config(make_encoder("xlnet", tmp_path, special_at_end=True)))
     with pytest.raises(ValueError, match=r"\[B011\]"):
         nlp.initialize(lambda: demo_examples(nlp, ["news-01"], max_sentences=1))
+
+
+# What else would only be seen later
+
+
+def initialized(encoder: str, types: str = "", **settings: Any) -> tuple[Language, Any, list[Example]]:
+    """RETURNS (tuple): A pipeline, its component and examples. Settings are those of the text encoder."""
+    nlp = spacy.blank("en")
+    config = binder_config(encoder)
+    config["model"]["text_encoder"].update(settings)
+    config["model"]["type_encoder"]["name"] = types or encoder
+    pipe = nlp.add_pipe("binder_ner", config=config)
+    examples = demo_examples(nlp, ["news-01"], max_sentences=2)
+    nlp.initialize(lambda: examples)
+    return nlp, pipe, examples
+
+
+@pytest.mark.parametrize("family", ["ernie_m", "ibert"])
+def test_a_family_that_takes_no_word_shapes_works_without(family: str, tmp_path: Path) -> None:
+    nlp, _, examples = initialized(make_encoder(family, tmp_path), word_shapes=False)
+    assert numpy.isfinite(nlp.update(examples)["binder_ner"])
+
+
+def test_tokenizer_with_more_wordpieces_than_the_encoder(tmp_path: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(make_encoder("bert", tmp_path))
+    tokenizer.add_tokens(["Skarvholm"])
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(
+        ValueError, match=r"\[B058\].*its tokenizer has 501 wordpieces, but the encoder has vectors for 500"
+    ):
+        initialized(str(tmp_path))
+
+
+@pytest.mark.filterwarnings("ignore:.BW04")
+@pytest.mark.parametrize("settings", [{"use_fast": False}, {"pad_token": None}], ids=["slow", "no padding"])
+def test_tokenizers_that_do_with_less(settings: dict[str, Any], tmp_path: Path) -> None:
+    """Without a fast one, and without a wordpiece for padding, a pipeline is as it is after a load."""
+    encoder = make_encoder("bert", tmp_path / "encoder")
+    tokenizer = AutoTokenizer.from_pretrained(encoder)
+    words = sorted(tokenizer.vocab, key=tokenizer.vocab.get)
+    (tmp_path / "encoder" / "vocab.txt").write_text("\n".join(words), encoding="utf8")
+    nlp, pipe, examples = initialized(encoder, tokenizer_config=settings)
+    shim = pipe.model.get_ref("text_encoder").shims[0]
+    assert shim.tokenizer.is_fast is ("use_fast" not in settings)
+    assert (shim.tokenizer.pad_token is None) is ("pad_token" in settings)
+    nlp.update(examples, sgd=nlp.create_optimizer())
+    pipe.cfg["threshold"] = 0.0
+    nlp.to_disk(tmp_path / "pipeline")
+    found, expected = spacy.load(tmp_path / "pipeline")(examples[0].reference.text), nlp(examples[0].reference.text)
+    assert len(expected.spans["sc"])
+    assert spans_of(found) == spans_of(expected)
+
+
+def test_the_type_encoders_tokenizer_is_checked_too(tmp_path: Path) -> None:
+    """It would take the vector of the first wordpiece for that of the description."""
+    types = make_encoder("xlnet", tmp_path / "types", special_at_end=True)
+    with pytest.raises(ValueError, match=r"\[B011\]"):
+        initialized(make_encoder("bert", tmp_path / "text"), types)
+
+
+def test_family_without_gradient_checkpointing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"\[B058\].*no gradient checkpointing.*gradient_checkpointing = false"):
+        initialized(make_encoder("squeezebert", tmp_path), gradient_checkpointing=True)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_descriptions_longer_than_the_encoders_positions(shared: bool, tmp_path: Path) -> None:
+    nlp = spacy.blank("en")
+    config = binder_config(make_encoder("bert", tmp_path, max_position_embeddings=40))
+    config["model"]["text_encoder"] |= {"window": 40}
+    if shared:
+        config["model"]["type_encoder"] = None
+    pipe: Any = nlp.add_pipe("binder_ner", config=config)
+    pipe.add_label("GPE", "cities and countries " * 30)
+    nlp.initialize(lambda: demo_examples(nlp, ["news-01"], max_sentences=1))
+    assert nlp("Oslo").spans["sc"] is not None
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "model.safetensors", "config.json"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\x00\xff"], ids=str)
+def test_damaged_encoder(name: str, content: bytes, tmp_path: Path) -> None:
+    make_encoder("bert", tmp_path)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=r"\[B005\] Can't load the encoder .* The cause: ."):
+        initialized(str(tmp_path))

@@ -52,7 +52,7 @@ class Encoder(nn.Module):
         for name, module in self.transformer.named_modules():
             # RoBERTa and similar families count positions from the padding id.
             if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
-                most = module.num_embeddings - module.padding_idx - 1
+                most = len(module.weight) - module.padding_idx - 1
         return most if most and most > 0 else None
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None, shapes: Tensor | None = None) -> Tensor:
