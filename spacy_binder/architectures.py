@@ -7,7 +7,7 @@ from thinc.api import Model
 
 from .config import check_name
 from .errors import Errors
-from .layers.binder import binder
+from .layers.binder import BinderSettings, binder
 from .layers.listener import ListenerSettings, listener
 from .layers.openvino import ENGINES
 from .layers.saved_encoder import check_options
@@ -21,6 +21,7 @@ def build_binder(
     text_encoder: Model[list[Doc], EncodedText],
     scorer: Model[Any, Any],
     type_encoder: Optional[Model[list[str], Any]] = None,
+    clip_together: bool = False,
 ) -> Model[BinderInput, BinderOutput]:
     """Build the bi-encoder (`spacy_binder.Binder.v1`, paper section 3.1).
 
@@ -28,6 +29,8 @@ def build_binder(
     scorer (Model): Compares words and spans with types, like `spacy_binder.SpanScorer.v1`.
     type_encoder (Model, optional): Encodes the descriptions of types, like `spacy_binder.TypeEncoder.v1`. If None, the
         default, the text encoder encodes them too: one set of weights. If it has no name, it takes the text encoder's.
+    clip_together (bool): Whether the optimizer's `grad_clip` holds for the norm of all gradients together, as in the
+        published code. If not, the default, it holds for text encoder, type encoder and scorer each.
     RETURNS (Model): The model of `binder_ner`.
     RAISES (ValueError): If the type encoder needs the weights or the name of the text encoder, and that one has no
         encoder of its own.
@@ -42,7 +45,7 @@ def build_binder(
         if not has_own:
             raise ValueError(Errors.B012.format(setting="type_encoder.name", text_encoder=text_encoder.name))
         settings.name = text_encoder.attrs["settings"].name
-    return binder(text_encoder, type_encoder, scorer)
+    return binder(BinderSettings(clip_together), text_encoder, type_encoder, scorer)
 
 
 def build_text_encoder(

@@ -14,6 +14,7 @@ from .errors import Errors
 DEFAULT_CONFIG = """
 [model]
 @architectures = "spacy_binder.Binder.v1"
+clip_together = false
 
 [model.text_encoder]
 @architectures = "spacy_binder.TextEncoder.v1"

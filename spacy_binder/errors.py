@@ -175,12 +175,12 @@ class Errors:
     )
     B049 = "[B049] The option `{option}` of format '{name}' has to be {expected}, but is {value!r}."
     B056 = (
-        "[B056] {where}: `{name}` is refused. It could decide which code runs or which file is read, and a pipeline that "
-        "others made may not decide that. Remove it. Encoders that need code of their own can't be used."
+        "[B056] {where}: `{name}` is refused. It could decide which code runs or which file is read, and a file may "
+        "not decide that. Remove it. Encoders that need code of their own can't be used."
     )
     B057 = (
-        "[B057] The saved pipeline can't be loaded, because of {what}: missing, damaged, or not of the same pipeline as "
-        "the other files. Copy the whole folder again. The cause: {cause}"
+        "[B057] The saved pipeline can't be loaded, because of {what}: missing, damaged, or not of the same pipeline "
+        "as the other files. Copy the whole folder again. The cause: {cause}"
     )
     B058 = "[B058] The encoder '{encoder}' can't be used: {problem}. {advice}"
 

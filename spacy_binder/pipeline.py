@@ -382,6 +382,9 @@ class BinderNER(TrainablePipe):
 
         sgd (Optimizer): The optimizer.
         """
+        from .layers.binder import clip_gradients
+
+        clip_gradients(self.model, sgd.grad_clip)
         super().finish_update(sgd)
         self._n_steps += 1
 

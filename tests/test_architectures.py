@@ -1,16 +1,21 @@
 """What the architectures wire together: which encoder the types get, and whether a config survives spaCy's commands."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 import spacy
-from conftest import demo_examples
+import torch
+from conftest import binder_config, demo_examples
 from families import make_encoder
 from spacy.cli._util import app
 from spacy.language import Language
 from spacy.util import load_config
+from thinc.api import Adam, Optimizer
 from typer.testing import CliRunner
+
+from spacy_binder.pipeline import BinderNER
 
 BLOCK = "components.binder_ner.model"
 SPARSE = f"""
@@ -94,3 +99,55 @@ def test_types_cannot_follow_a_listener() -> None:
     listener = {"@architectures": "spacy_binder.TransformerListener.v1", "upstream": "*"}
     with pytest.raises(ValueError, match=r"B012.*type_encoder\.name = null"):
         spacy.blank("en").add_pipe("binder_ner", config={"model": {"text_encoder": listener}})
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_gradients_are_clipped_together(tiny_encoder: str, together: bool) -> None:
+    """By the norm over all modules, as in the published code, so that they keep their proportions."""
+    config = binder_config(tiny_encoder)
+    config["model"]["clip_together"] = together
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe("binder_ner", config=config)
+    assert isinstance(pipe, BinderNER)
+    examples = demo_examples(nlp, ["news-01"], max_sentences=2)
+    nlp.initialize(lambda: examples)
+    # Two updates make one step.
+    for _ in range(2):
+        pipe.update(examples)
+    shims: list[Any] = [shim for node in pipe.model.walk() for shim in node.shims]
+    modules = [[param for param in shim.module.parameters() if param.grad is not None] for shim in shims]
+    norms = [math.sqrt(sum(float((param.grad.double() ** 2).sum()) for param in params)) for params in modules]
+    assert len(norms) == 3
+    clip = min(norms) / 2
+    if together:
+        norms = [math.sqrt(sum(norm**2 for norm in norms))] * 3
+    expected = {}
+    for params, norm in zip(modules, norms, strict=True):
+        for param in params:
+            gradient = param.grad * (clip / norm)
+            # Adam's first step. With such an eps it depends on the size of the gradient.
+            expected[param] = param.detach() - 0.5 * gradient / (gradient.abs() + 1.0)
+    pipe.finish_update(Adam(0.5, eps=1.0, grad_clip=clip, L2=0.0))
+    for param, weights in expected.items():
+        torch.testing.assert_close(param.detach(), weights, atol=1e-6, rtol=1e-4)
+
+
+def test_other_optimizers_clip_together(tiny_encoder: str) -> None:
+    """They would clip each parameter by itself, which does nothing after all were clipped together."""
+    config = binder_config(tiny_encoder)
+    config["model"]["clip_together"] = True
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe("binder_ner", config=config)
+    assert isinstance(pipe, BinderNER)
+    examples = demo_examples(nlp, ["news-01"], max_sentences=2)
+    nlp.initialize(lambda: examples)
+    pipe.update(examples)
+    given: list[float] = []
+
+    class Recorder(Optimizer):
+        def __call__(self, key: Any, weights: Any, gradient: Any, *, lr_scale: float = 1.0) -> Any:
+            given.append(float((gradient**2).sum()))
+            return weights, gradient
+
+    pipe.finish_update(Recorder(0.1, grad_clip=1e-3, use_radam=True))
+    assert math.sqrt(sum(given)) == pytest.approx(1e-3, rel=1e-3)

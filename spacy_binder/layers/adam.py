@@ -12,8 +12,7 @@ from torch import Tensor, nn
 class TorchAdam:
     """Updates the weights of a module with the current settings of a thinc optimizer.
 
-    Gradients are clipped by their norm over the whole module, as in the paper's code. thinc clips each parameter's
-    gradient by itself.
+    Gradients are clipped by their norm over the whole module. thinc clips each parameter's gradient by itself.
     """
 
     def __init__(self, optimizer: Optimizer, module: nn.Module) -> None:
