@@ -165,7 +165,7 @@ def encoder_size(name: str) -> int | None:
     from transformers import AutoConfig
 
     try:
-        return int(AutoConfig.from_pretrained(find_encoder(name)[0]).hidden_size)
+        return int(AutoConfig.from_pretrained(find_encoder(name)[0], trust_remote_code=False).hidden_size)
     except (OSError, ValueError, AttributeError):
         return None
 

@@ -83,7 +83,7 @@ def make_cut_windows(
     # `spacy.blank()` imports this module, and transformers takes seconds.
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(find_encoder(name)[0])
+    tokenizer = AutoTokenizer.from_pretrained(find_encoder(name)[0], trust_remote_code=False)
     n_special = sum(map(len, special_wordpieces(tokenizer)))
     capacity = window - n_special
     if not 0 <= stride < capacity:
