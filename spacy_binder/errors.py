@@ -189,6 +189,12 @@ class Errors:
         "another copy of it."
     )
 
+    B060 = (
+        "[B060] The gradients of component '{name}' were not finite in {n} training steps in a row, so nothing is "
+        "learned any more. Lower the learning rate, set `mixed_precision = false`, or look whether the weights of the "
+        "encoder are finite."
+    )
+
 
 class Warnings:
     BW01 = (
@@ -243,4 +249,12 @@ class Warnings:
     BW14 = (
         "[BW14] {folder} was saved by an earlier version of spacy-binder, without checksums: damaged files can't be "
         "told. Save the pipeline anew by `nlp.to_disk`."
+    )
+    BW15 = (
+        "[BW15] Training step {step} of component '{name}' was skipped, because its gradients were not finite. This is "
+        "said once; `{name}.n_skipped_steps` counts all of them."
+    )
+    BW16 = (
+        "[BW16] Component '{name}' can't find spans in some texts, because some of its values are not finite. "
+        "Its weights are damaged, or `inference_precision` does not suit its encoder."
     )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from .errors import Errors
+from .errors import Errors, Warnings
+
+# Training docs after which a warning says that none had a gold span.
+DOCS_WITHOUT_GOLD = 100
 
 
 class GoldCounts:
@@ -119,3 +122,26 @@ def align_gold(example: Example, spans_key: str, labels: Sequence[str]) -> tuple
     spans = example.reference.spans.get(spans_key, [])
     aligned = example.get_aligned_spans_y2x(spans, allow_overlap=True)
     return sorted({(span.start, span.end, place[span.label_]) for span in aligned}), len(spans) - len(aligned)
+
+
+def gold_warnings(
+    counts: Mapping[str, int], n_docs: int, examples: Iterable[Example], spans_key: str, name: str
+) -> Iterator[tuple[str, str]]:
+    """Say what can't be learned from the gold spans of a training so far.
+
+    counts (Mapping[str, int]): The `gold_counts` of the component: spans by reason why they can't be learned, and
+        "total" for those that align with tokens.
+    n_docs (int): Number of training examples.
+    examples (Iterable[Example]): The last ones.
+    spans_key (str): Key of doc.spans with the gold spans.
+    name (str): Name of the component.
+    YIELDS (tuple[str, str]): Code and text of a warning.
+    """
+    if n_docs >= DOCS_WITHOUT_GOLD and not counts["total"]:
+        found = GoldCounts(spans_key, (example.reference for example in examples)).found()
+        yield "BW13", Warnings.BW13.format(n=n_docs, key=spans_key, name=name, found=found)
+    lost = {reason: n for reason, n in counts.items() if reason != "total" and n}
+    if lost:
+        total = counts["total"] + counts["not aligned with tokens"]
+        parts = ", ".join(f"{n} {reason}" for reason, n in lost.items())
+        yield "BW01", Warnings.BW01.format(n=sum(lost.values()), total=total, name=name, reasons=parts)

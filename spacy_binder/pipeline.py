@@ -3,6 +3,7 @@
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
+from math import isfinite
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -19,7 +20,7 @@ from thinc.api import Model, Optimizer, set_dropout_rate
 from .annotations import annotate
 from .config import DEFAULT_LOSS_WEIGHTS, DEFAULT_MODEL, default_description
 from .errors import Errors, Warnings
-from .gold import GoldCounts, align_gold, check_labels
+from .gold import GoldCounts, align_gold, check_labels, gold_warnings
 from .layers.types import BinderInput, BinderOutput, ScoredWindows, Search
 from .scorer import check_score_weights
 from .settings import ComponentSettings, check_setting
@@ -39,8 +40,8 @@ from .spans.targets import Targets, make_targets
 MAX_SPANS_PER_WORD = 4
 # With a threshold below it, more spans than these are expected, and the user is told.
 LOW_THRESHOLD = 0.05
-# Training docs after which a warning says that none had a gold span.
-DOCS_WITHOUT_GOLD = 100
+# Training stops after this many steps in a row whose gradients are no numbers.
+MAX_SKIPPED_STEPS = 10
 
 
 @Language.factory(
@@ -151,8 +152,9 @@ class BinderNER(TrainablePipe):
         self.gold_counts: Counter[str] = Counter()
         # Spans that `predict` found so far, but dropped: it keeps MAX_SPANS_PER_WORD.
         self.n_dropped = 0
-        self._n_docs = 0
-        self._n_steps = 0
+        # Training steps whose gradients were no numbers.
+        self.n_skipped_steps = self._n_skipped_in_a_row = 0
+        self._n_docs = self._n_steps = 0
         # Training steps in which the component is not expected to have learned anything.
         self._first_steps = 0
         self._warned: set[str] = set()
@@ -273,7 +275,7 @@ class BinderNER(TrainablePipe):
         self.cfg["calibration"] = None
         self.gold_counts.clear()
         self._warned.clear()
-        self._n_docs = self._n_steps = 0
+        self._n_docs = self._n_steps = self.n_skipped_steps = self._n_skipped_in_a_row = 0
 
     def predict(self, docs: Iterable[Doc]) -> list[Candidates]:
         """Find the spans of some docs, without changing the docs.
@@ -297,6 +299,8 @@ class BinderNER(TrainablePipe):
         for found in output.passes:
             parts.append(find_tokens(output.windows, found, union=union))
             n_dropped += found.n_dropped
+            if not found.is_finite:
+                self._warn_once("BW16", Warnings.BW16.format(name=self.name))
         self.n_dropped += n_dropped
         lowest = min([cfg["threshold"], *cfg["thresholds"].values()])
         if n_dropped and (lowest < LOW_THRESHOLD or self._n_steps >= self._first_steps):
@@ -355,11 +359,17 @@ class BinderNER(TrainablePipe):
         )
         most_words = self.model.get_ref("scorer").attrs["max_span_length"]
         targets, reasons = make_targets(output.windows, [spans for spans, _ in gold], max_span_length=most_words)
-        self._count_gold(examples, gold, reasons)
+        self.gold_counts.update(reasons)
+        self.gold_counts["not aligned with tokens"] += sum(n_missed for _, n_missed in gold)
+        self.gold_counts["total"] += sum(len(spans) for spans, _ in gold)
+        self._n_docs += len(examples)
+        for code, message in gold_warnings(self.gold_counts, self._n_docs, examples, self.key, self.name):
+            self._warn_once(code, message)
         for scored in output.passes:
             loss, d_scores = self.get_loss(scored, targets, len(output.windows))
             scored.backprop(d_scores)
-            losses[self.name] += loss
+            # A loss that is no number has gradients that are none: `finish_update` counts the step.
+            losses[self.name] += loss if isfinite(loss) else 0.0
         backprop(None)
         if sgd is not None:
             self.finish_update(sgd)
@@ -378,15 +388,23 @@ class BinderNER(TrainablePipe):
         return binder_loss(scored.scores, scored.batch, targets, n_windows, self.loss_weights)
 
     def finish_update(self, sgd: Optimizer) -> None:
-        """Update the weights with the gradients of the last updates.
+        """Update the weights with the gradients of the last updates. Gradients that are no numbers are skipped.
 
         sgd (Optimizer): The optimizer.
+        RAISES (ValueError): If that happens `MAX_SKIPPED_STEPS` times in a row.
         """
-        from .layers.binder import clip_gradients
+        from .layers.gradients import prepare_gradients
 
-        clip_gradients(self.model, sgd.grad_clip)
-        super().finish_update(sgd)
         self._n_steps += 1
+        if prepare_gradients(self.model, sgd.grad_clip):
+            self._n_skipped_in_a_row = 0
+            super().finish_update(sgd)
+            return
+        self.n_skipped_steps += 1
+        self._n_skipped_in_a_row += 1
+        if self._n_skipped_in_a_row >= MAX_SKIPPED_STEPS:
+            raise ValueError(Errors.B060.format(name=self.name, n=MAX_SKIPPED_STEPS))
+        self._warn_once("BW15", Warnings.BW15.format(name=self.name, step=self._n_steps))
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
         """Save the component to a folder. If this is interrupted, the folder has what was there before.
@@ -424,21 +442,6 @@ class BinderNER(TrainablePipe):
         if not self.model.get_ref("scorer").has_dim("nI"):
             raise ValueError(SpacyErrors.E109.format(name=self.name))
         self._require_labels()
-
-    def _count_gold(self, examples: list[Example], gold: list[tuple[list, int]], reasons: Counter[str]) -> None:
-        self.gold_counts["not aligned with tokens"] += sum(n_missed for _, n_missed in gold)
-        self.gold_counts["total"] += sum(len(spans) for spans, _ in gold)
-        self.gold_counts.update(reasons)
-        self._n_docs += len(examples)
-        if self._n_docs >= DOCS_WITHOUT_GOLD and not self.gold_counts["total"]:
-            found = GoldCounts(self.key, (example.reference for example in examples)).found()
-            self._warn_once("BW13", Warnings.BW13.format(n=self._n_docs, key=self.key, name=self.name, found=found))
-        lost = {reason: n for reason, n in self.gold_counts.items() if reason != "total" and n}
-        if lost:
-            total = self.gold_counts["total"] + self.gold_counts["not aligned with tokens"]
-            parts = ", ".join(f"{n} {reason}" for reason, n in lost.items())
-            message = Warnings.BW01.format(n=sum(lost.values()), total=total, name=self.name, reasons=parts)
-            self._warn_once("BW01", message)
 
     def _warn_once(self, code: str, message: str) -> None:
         if code not in self._warned:

@@ -9,10 +9,8 @@ from typing import Any
 
 import torch
 from thinc.api import Model
-from torch import nn
 
 from ..modules.span_scorer import SpanScores
-from .module_shim import ModuleShim
 from .process import use_one_thread_in_fork
 from .types import BinderInput, BinderOutput, EncodedText, EncodedWindows, ScoredWindows, Settings
 
@@ -46,21 +44,6 @@ def binder(
         attrs={"settings": settings},
         refs={"text_encoder": text_encoder, "type_encoder": type_encoder, "scorer": scorer},
     )
-
-
-def clip_gradients(model: Model, max_norm: float) -> None:
-    """Clip the gradients of all modules by their common norm, if the settings say so. Call it before a step.
-
-    Each module then clips its own gradients by their norm, which does nothing more.
-
-    model (Model): The bi-encoder.
-    max_norm (float): The largest norm. 0 means any.
-    """
-    settings = model.attrs.get("settings")
-    if max_norm and isinstance(settings, BinderSettings) and settings.clip_together:
-        shims = [shim for node in model.walk() for shim in node.shims]
-        modules = [shim.module for shim in shims if isinstance(shim, ModuleShim) and shim.is_built]
-        nn.utils.clip_grad_norm_([param for module in modules for param in module.parameters()], max_norm)
 
 
 def init(model: Model, X: Any = None, Y: Any = None) -> None:

@@ -89,6 +89,11 @@ def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[EncodedText,
             target[place[row], : windows.lengths[row]] += d_vectors[i, : windows.lengths[row]]
 
     def backprop(_: None) -> Any:
+        if not all(d_vectors.isfinite().all() for d_vectors in d_hidden if d_vectors is not None):
+            # The component skips its step, and counts it. The transformer then learns nothing from it either.
+            for d_vectors in d_hidden:
+                if d_vectors is not None:
+                    d_vectors.zero_()
         # Docs without tokens have no vectors, and spacy-transformers wants no gradient for them.
         pairs = zip(outputs, d_hidden, strict=True)
         return backprop_source([_gradient(output, d_vectors) for output, d_vectors in pairs if d_vectors is not None])

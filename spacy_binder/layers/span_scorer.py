@@ -106,7 +106,7 @@ def _search(module: SpanScorerModule, encoded: EncodedWindows, types: Tensor, se
     )
     assert margin is not None
     with torch.inference_mode():
-        cells, margins, n_found = module.search(
+        cells, margins, n_found, is_finite = module.search(
             encoded.vectors.float(),
             *_positions(encoded),
             torch.from_numpy(batch.n_words).to(device),
@@ -115,4 +115,4 @@ def _search(module: SpanScorerModule, encoded: EncodedWindows, types: Tensor, se
             min_position_margin=position_margin,
             max_spans=search.max_spans_per_word * int(batch.n_words.sum()),
         )
-    return FoundSpans(batch.rows, cells.cpu().numpy(), margins.cpu().numpy(), n_found - len(cells))
+    return FoundSpans(batch.rows, cells.cpu().numpy(), margins.cpu().numpy(), n_found - len(cells), is_finite)

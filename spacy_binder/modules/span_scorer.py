@@ -139,7 +139,7 @@ class SpanScorerModule(nn.Module):
         min_margin: float | Tensor,
         min_position_margin: float | Tensor | None,
         max_spans: int,
-    ) -> tuple[Tensor, Tensor, int]:
+    ) -> tuple[Tensor, Tensor, int, bool]:
         """Find the spans that beat [CLS], without scoring all spans.
 
         A start is examined for a type only if its best case beats the threshold: the best end in reach, the best
@@ -152,8 +152,8 @@ class SpanScorerModule(nn.Module):
         min_position_margin (float / Tensor, optional): The margin over [CLS] that the logits of its start and end have
             to exceed. None if they are not examined. *Shape:* () or (K,).
         max_spans (int): The most spans to keep. The best ones are kept.
-        RETURNS (tuple): Window, first word, width - 1 and type of each span (n, 4), its margin (n,), and the number of
-            spans found before the best were kept.
+        RETURNS (tuple): Window, first word, width - 1 and type of each span (n, 4), its margin (n,), the number of
+            spans found before the best were kept, and whether all thresholds are finite.
         """
         at_first, at_last = _at_words(vectors, first), _at_words(vectors, last)
         limits, position_limits = (
@@ -173,8 +173,9 @@ class SpanScorerModule(nn.Module):
                 ends = self._words(at_last, chunk, self.end, self.type_end, self.end_scale)
                 starts, ends = (logits[:, 1:] - logits[:, :1] > position_limit for logits in (starts, ends))
             parts = self._parts(at_first, at_last, chunk)
+            found.is_finite &= bool(parts.threshold.isfinite().all())
             self._search_types(parts, n_words, limit, starts, ends, start, found)
-        return found.cells, found.margins, found.n_seen
+        return found.cells, found.margins, found.n_seen, found.is_finite
 
     @staticmethod
     def _search_types(
@@ -264,6 +265,7 @@ class _Found:
     def __init__(self, most: int, device: torch.device) -> None:
         self.most = most
         self.n_seen = 0
+        self.is_finite = True
         self.cells = torch.zeros((0, 4), dtype=torch.long, device=device)
         self.margins = torch.zeros(0, device=device)
 

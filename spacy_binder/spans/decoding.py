@@ -23,12 +23,14 @@ class FoundSpans:
     cells (Ints2d): Window (its place in `rows`), first word, width - 1 and type of each span, shape (n, 4).
     margin (Floats1d): Logit of each span minus the logit of its threshold, shape (n,).
     n_dropped (int): The number of spans that were found but not kept.
+    is_finite (bool): Whether the thresholds are numbers. Defaults to True. If not, the weights are of no use.
     """
 
     rows: Ints1d
     cells: Ints2d
     margin: Floats1d
     n_dropped: int
+    is_finite: bool = True
 
 
 @dataclass

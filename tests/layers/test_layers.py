@@ -178,6 +178,26 @@ def test_listener_teaches_the_transformer(tiny_encoder: str) -> None:
     assert [len(doc.spans["sc"]) > 0 for doc in docs] == [False, True, False]
 
 
+def test_listener_teaches_nothing_by_gradients_that_are_no_numbers(
+    tiny_encoder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nlp, examples = listening_nlp(tiny_encoder)
+    pipe: Any = nlp.get_pipe("binder_ner")
+    (shim,) = [shim for node in nlp.get_pipe("transformer").model.walk() for shim in node.shims]
+    before = {name: weight.detach().clone() for name, weight in shim._model.named_parameters()}
+    right = pipe.get_loss
+
+    def wrong(*args: Any) -> Any:
+        loss, d_scores = right(*args)
+        d_scores.span.view(-1)[0] = torch.nan
+        return loss, d_scores
+
+    monkeypatch.setattr(pipe, "get_loss", wrong)
+    with pytest.warns(UserWarning, match="BW15"):
+        nlp.update(examples, sgd=nlp.create_optimizer())
+    assert all(torch.equal(weight, before[name]) for name, weight in shim._model.named_parameters())
+
+
 def test_listener_gives_the_windows_of_an_own_encoder(tiny_encoder: str) -> None:
     nlp, _ = listening_nlp(tiny_encoder)
     text = "The ferry Skarvholm ran aground in Vestfjorden."

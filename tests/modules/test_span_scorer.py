@@ -226,7 +226,7 @@ def test_search_finds_what_a_loop_finds(
     inputs, n_words = make_input(7, n_windows=3), torch.tensor([7, 4, 1])
     with torch.inference_mode():
         vectors, first, last, types = inputs
-        cells, margins, n_seen = module.search(
+        cells, margins, n_seen, _ = module.search(
             vectors, first, last, n_words, types, min_margin=least, min_position_margin=position_least, max_spans=10**6
         )
         expected = found_by_loop(SpanScores(*module(*inputs)), n_words, least, position_least)
@@ -244,7 +244,7 @@ def test_each_type_has_its_own_limit(joint: bool, types_at_once: int, monkeypatc
     (vectors, first, last, types), n_words = make_input(7), torch.tensor([7, 4])
     limits = torch.linspace(-1.0, 0.2, len(types))
     with torch.inference_mode():
-        cells, margins, _ = module.search(
+        cells, margins, _, _ = module.search(
             vectors,
             first,
             last,
@@ -256,7 +256,7 @@ def test_each_type_has_its_own_limit(joint: bool, types_at_once: int, monkeypatc
         )
         expected = {}
         for k, limit in enumerate(limits.tolist()):
-            alone, alone_margins, _ = module.search(
+            alone, alone_margins, _, _ = module.search(
                 vectors,
                 first,
                 last,
@@ -279,7 +279,7 @@ def test_search_keeps_the_best(most: int) -> None:
     inputs, n_words = make_input(6), torch.tensor([6, 3])
     with torch.inference_mode():
         vectors, first, last, types = inputs
-        _, margins, n_seen = module.search(
+        _, margins, n_seen, _ = module.search(
             vectors, first, last, n_words, types, min_margin=-1.0, min_position_margin=None, max_spans=most
         )
         expected = sorted(found_by_loop(SpanScores(*module(*inputs)), n_words, -1.0, None).values(), reverse=True)
