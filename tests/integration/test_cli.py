@@ -17,6 +17,7 @@ from spacy.util import load_config
 from spacy.vocab import Vocab
 
 from spacy_binder.analysis import optimization
+from spacy_binder.errors import Errors
 from spacy_binder.pipeline import BinderNER
 
 CONFIG = ROOT / "configs" / "binder.cfg"
@@ -86,7 +87,8 @@ def test_init_fill_config(tmp_path: Path) -> None:
     component = filled["components"]["binder_ner"]
     assert component["threshold"] == 0.5
     assert component["model"]["scorer"]["linear_size"] == 128
-    assert component["model"]["type_encoder"]["name"] == component["model"]["text_encoder"]["name"]
+    # It takes that of the text encoder.
+    assert component["model"]["type_encoder"]["name"] is None
     assert filled["training"]["score_weights"]["spans_sc_f"] == 1.0
 
 
@@ -229,6 +231,17 @@ def test_binder_optimize_drops_what_is_slower(
     assert "slower" in printed and "0.20" in printed and "Nothing saved" in printed
     assert measured == [("float32", "torch")]
     assert not (tmp_path / "fast").exists()
+
+
+def test_binder_optimize_goes_on_after_a_choice_that_fails(
+    trained: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*arguments: object) -> None:
+        raise ValueError(Errors.B022.format(encoder="BertModel", cause=arguments[3]))
+
+    monkeypatch.setattr(optimization, "load_in_precision", load)
+    printed = run_spacy("binder", "optimize", *trained, "-o", tmp_path / "fast", "--engine", "torch", status=1)
+    assert "fails" in printed and "B022" in printed and "Nothing saved" in printed
 
 
 COMMANDS = ("optimize", "evaluate", "calibrate")
