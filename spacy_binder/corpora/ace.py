@@ -8,6 +8,7 @@ from html import unescape
 from pathlib import Path
 from typing import Optional
 
+import numpy
 from spacy.language import Language
 from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc
@@ -15,8 +16,9 @@ from spacy.tokens import Doc
 from ..errors import Errors
 from .ace_apf import read_apf
 from .ace_sgml import OUTSIDE, Source, read_sgml
-from .files import source_files
+from .files import read_names, require_names, source_files
 from .problems import Problems
+from .sentences import set_sentence_starts
 from .spans import Annotation, set_spans_by_characters, trim
 
 TYPES = ("FAC", "GPE", "LOC", "ORG", "PER", "VEH", "WEA")
@@ -61,19 +63,14 @@ def read_ace(
     files = _find_files(path)
     names = list(files)
     if documents is not None:
-        if not Path(documents).is_file():
-            raise ValueError(Errors.B030.format(path=documents))
-        listed = Path(documents).read_text(encoding="utf-8").split()
-        missing = [name for name in listed if _key(name) not in files]
-        if missing:
-            first = ", ".join(missing[:3])
-            raise ValueError(Errors.B034.format(n=len(missing), documents=documents, path=path, first=first))
+        listed = read_names(documents)
+        require_names(listed, (name for name in listed if _key(name) in files), listed=documents, path=path)
         names = [_key(name) for name in listed]
     sentencizer = next((pipe for _, pipe in nlp.pipeline if isinstance(pipe, Sentencizer)), None) or Sentencizer()
     for name in names:
         source_path, annotation_path = files[name]
         source = read_sgml(source_path, headlines=headlines)
-        doc = sentencizer(nlp.make_doc(source.text))
+        doc = sentencizer(nlp.tokenizer(source.text))
         mentions = read_apf(annotation_path, mention)
         found = (_locate(m, quoted, source, annotation_path, problems) for m, quoted in mentions)
         annotations = [annotation for annotation in found if annotation is not None]
@@ -150,9 +147,13 @@ def _locate(mention: Annotation, quoted: str, source: Source, path: Path, proble
 
 def _mend_sentences(doc: Doc, paragraphs: set[int], spans_key: str) -> None:
     """Start sentences at paragraphs and never inside mentions. Whitespace belongs to the sentence before it."""
-    inside = {i for span in doc.spans[spans_key] for i in range(span.start + 1, span.end)}
+    inside = numpy.zeros(len(doc), dtype=bool)
+    for span in doc.spans[spans_key]:
+        inside[span.start + 1 : span.end] = True
     is_due = True
-    for token in doc:
+    starts = []
+    for token, is_inside in zip(doc, inside.tolist(), strict=True):
         is_due |= bool(token.is_sent_start) or token.idx in paragraphs
-        token.is_sent_start = is_due and not token.is_space and token.i not in inside
+        starts.append(is_due and not token.is_space and not is_inside)
         is_due &= token.is_space
+    set_sentence_starts(doc, starts)

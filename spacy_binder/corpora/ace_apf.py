@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from .problems import wrong_format
 from .spans import Annotation
 
 EXPECTED = "ACE's XML"
+# Python refuses to read a number of thousands of digits.
+NUMBER = re.compile(r"\d{1,12}")
 
 
 def read_apf(path: Path, part: str) -> Iterator[tuple[Annotation, str]]:
@@ -30,7 +33,7 @@ def read_apf(path: Path, part: str) -> Iterator[tuple[Annotation, str]]:
             if characters is None:
                 raise wrong_format(path, line, f"a mention without <{part}>", EXPECTED)
             borders = (characters.get("START", ""), characters.get("END", ""))
-            if not all(border.strip().isdecimal() for border in borders):
+            if not all(NUMBER.fullmatch(border.strip()) for border in borders):
                 raise wrong_format(path, line, f"START and END of {borders}", "the numbers of two characters")
             start, end = map(int, borders)
             yield Annotation(start, end, entity.get("TYPE", ""), line), characters.text or ""

@@ -12,12 +12,14 @@ from spacy.tokens import Doc, Span
 from ..errors import Errors
 from .files import numbered_lines, source_files, whole_text
 from .problems import Problems, wrong_format
+from .sentences import set_sentence_starts
 from .spans import Annotation, set_spans_by_characters
 
 TEXT, ANNOTATIONS = ".txt", ".ann"
-ENTITY = re.compile(r"T\S*\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?", re.DOTALL)
+# Python refuses to read a number of thousands of digits.
+ENTITY = re.compile(r"T\S*\t(\S+) (\d{1,12} \d{1,12}(?:;\d{1,12} \d{1,12})*)(?:\t(.*))?", re.DOTALL)
 # Relations, events, attributes (M in old files), normalizations, notes, equivalences: not read.
-OTHER_KINDS = ("R", "E", "A", "M", "N", "#", "*")
+OTHER_KIND = re.compile(r"(?:[REAMN#]\S*|\*)\t")
 LINE_BREAK = re.compile(r"[\r\n]+")
 
 
@@ -44,7 +46,7 @@ def read_brat(
             if file not in files:
                 raise ValueError(Errors.B031.format(path=other, missing=file.name))
         text = whole_text(text_path)
-        doc = nlp.make_doc(text)
+        doc = nlp.tokenizer(text)
         annotations = list(_read_annotations(annotations_path, text, problems))
         set_spans_by_characters(doc, annotations, spans_key=spans_key, path=annotations_path, problems=problems)
         if sentences:
@@ -85,7 +87,7 @@ def _parts(span: Span) -> list[tuple[int, int]]:
 
 def _read_annotations(path: Path, text: str, problems: Problems) -> Iterator[Annotation]:
     for number, line in numbered_lines(path):
-        if not line.strip() or line.startswith(OTHER_KINDS):
+        if not line.strip() or OTHER_KIND.match(line):
             continue
         match = ENTITY.fullmatch(line)
         if match is None:
@@ -105,7 +107,9 @@ def _read_annotations(path: Path, text: str, problems: Problems) -> Iterator[Ann
 
 def _start_sentences_at_lines(doc: Doc) -> None:
     is_due = True
+    starts = []
     for token in doc:
         # Whitespace belongs to the line before.
-        token.is_sent_start = is_due and not token.is_space
+        starts.append(is_due and not token.is_space)
         is_due = token.is_space and (is_due or "\n" in token.text)
+    set_sentence_starts(doc, starts)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy
+from spacy.attrs import DEP, ENT_ID, ENT_KB_ID, ENT_TYPE, LEMMA, MORPH, NORM, ORTH, TAG
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
@@ -15,8 +17,11 @@ from ..errors import Errors
 from ..gold import GoldCounts
 from ..scorer import inside_another
 from .files import open_file
+from .problems import SHOWN_PROBLEM, shorten
 
 SUFFIX = ".spacy"
+# Attributes of a token that are strings.
+STRINGS = [ORTH, NORM, LEMMA, TAG, DEP, MORPH, ENT_TYPE, ENT_KB_ID, ENT_ID]
 ELSEWHERE = "Another format, or another option of the format (`--set`), may fit the files."
 
 # Measured: a DocBin needs about 500 bytes per token while it is written, so 250 MB for a file of this size.
@@ -119,12 +124,14 @@ def read_docbin(path: Path, vocab: Vocab) -> Iterator[Doc]:
             yield doc
     # The bytes may be anything, and so may the error.
     except Exception as error:
-        raise ValueError(Errors.B050.format(path=path, cause=repr(error))) from error
+        raise ValueError(Errors.B050.format(path=path, cause=shorten(repr(error), SHOWN_PROBLEM))) from error
 
 
 def _check(doc: Doc) -> None:
     """Decode what spaCy decodes later, and check what it doesn't."""
-    _ = (doc.text, [ent.label_ for ent in doc.ents])
+    for number in numpy.unique(doc.to_array(STRINGS)):
+        _ = doc.vocab.strings[number]
+    _ = (doc.text, doc.ents)
     for key, group in doc.spans.items():
         for span in group:
             if not 0 <= span.start <= span.end <= len(doc):

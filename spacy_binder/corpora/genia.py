@@ -38,11 +38,11 @@ def read_genia(
     YIELDS (Doc): The documents, with sentence starts. Tokens are joined by single spaces.
     RAISES (ValueError): If the file is not in the format, or a listed document is missing.
     """
-    listed = read_names(names) if names else []
+    listed = [] if names is None else read_names(names)
     wanted, seen = set(listed), set()
     for file in source_files(path, JSON_SUFFIXES):
         checked = read_records(file, json_objects(file), _check, problems)
-        sentences = (item for item in checked if not names or _name(item[1]) in wanted)
+        sentences = (item for item in checked if names is None or _name(item[1]) in wanted)
         for _, group in groupby(enumerate(sentences), key=lambda item: _document(item, join)):
             words: list[str] = []
             sent_starts: list[bool | int | None] = []
@@ -62,7 +62,7 @@ def read_genia(
             doc = Doc(nlp.vocab, words=words, sent_starts=sent_starts)
             set_spans_by_tokens(doc, annotations, spans_key=spans_key, path=file, problems=problems)
             yield doc
-    if names:
+    if names is not None:
         require_names(listed, seen, listed=names, path=path)
 
 

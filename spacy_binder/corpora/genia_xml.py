@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 
 from .files import LINE, source_files, xml_events
 from .problems import Problems, wrong_format
+from .sentences import set_sentence_starts
 from .spans import Annotation, set_spans_by_characters
 
 # The five types of the usual evaluation. GENIA's ontology has 36 classes.
@@ -57,7 +58,8 @@ def _articles(path: Path) -> Iterator[tuple[int, Element]]:
 def _make_doc(
     article: Element, number: int, nlp: Language, spans_key: str, path: Path, problems: Problems, all_types: bool
 ) -> Doc:
-    text = ""
+    parts: list[str] = []
+    length = 0
     sentence_starts: set[int] = set()
     annotations: list[Annotation] = []
     n_sections = 0
@@ -65,22 +67,25 @@ def _make_doc(
         if section.tag not in ("title", "abstract"):
             continue
         n_sections += 1
-        gap = "\n" if text else ""
+        gap = "\n" if parts else ""
         for sentence in section.iter("sentence"):
-            text += gap
-            sentence_starts.add(len(text))
-            text, found = _read(sentence, text)
+            text, found = _read(sentence, "")
             text = text.rstrip()
+            if not text and not found:
+                continue
+            length += len(gap)
+            sentence_starts.add(length)
             for element, start, end in found:
                 label = _label(element, text[start:end], path, problems, all_types)
                 if label:
-                    annotations.append(Annotation(start, end, label, int(element.get(LINE, 0))))
+                    annotations.append(Annotation(length + start, length + end, label, int(element.get(LINE, 0))))
+            length += len(text)
+            parts += [gap, text]
             gap = " "
     if not n_sections:
         raise wrong_format(path, number, "an <article> without <title> and <abstract>", EXPECTED)
-    doc = nlp.make_doc(text)
-    for token in doc:
-        token.is_sent_start = token.idx in sentence_starts
+    doc = nlp.tokenizer("".join(parts))
+    set_sentence_starts(doc, (token.idx in sentence_starts for token in doc))
     set_spans_by_characters(doc, annotations, spans_key=spans_key, path=path, problems=problems)
     return doc
 

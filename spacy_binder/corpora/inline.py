@@ -11,6 +11,7 @@ from spacy.tokens import Doc
 
 from .files import numbered_lines, source_files
 from .problems import Problems, wrong_format
+from .sentences import set_sentence_starts
 from .spans import Annotation, set_spans_by_characters
 
 PIECE = re.compile(r"\[(?P<label>[^\s\[\]]+) |[\[\]]|[^\[\]]+")
@@ -82,8 +83,7 @@ def _read_file(path: Path, nlp: Language, spans_key: str, problems: Problems) ->
         annotations.extend(Annotation(len(text) + start, len(text) + end, label, number) for start, end, label in found)
         text += sentence
         gap = " "
-    doc = nlp.make_doc(text)
-    for token in doc:
-        token.is_sent_start = token.idx in sentence_starts
+    doc = nlp.tokenizer(text)
+    set_sentence_starts(doc, (token.idx in sentence_starts for token in doc))
     set_spans_by_characters(doc, annotations, spans_key=spans_key, path=path, problems=problems)
     return doc

@@ -14,6 +14,7 @@ from .files import source_files
 from .json_values import JSON_SUFFIXES, json_objects, show
 from .problems import Problems
 from .records import KnownKeys, WrongRecord, names_of, read_records
+from .sentences import set_sentence_starts
 from .spans import Annotation, set_spans_by_characters
 
 # Names that exports use for the text, for the spans, and for the borders of a span. The first one wins.
@@ -127,6 +128,5 @@ def _make_doc(text: str, value: dict[str, Any], nlp: Language) -> Doc:
         expected = '"tokens": [{"text": "..."}] that make up the text'
         raise WrongRecord("tokens that don't make up the text", expected) from None
     if starts:
-        for token in doc:
-            token.is_sent_start = token.idx in starts
+        set_sentence_starts(doc, (token.idx in starts for token in doc))
     return doc

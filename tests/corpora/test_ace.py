@@ -275,6 +275,7 @@ def test_ace_missing_files(tmp_path: Path) -> None:
         ("</entity>", "", r"line \d+: not XML \(mismatched tag.*Expected ACE's XML"),
         ('START="', 'FIRST="', r"line 8: START and END of \('', '\d+'\). Expected the numbers"),
         ('START="', 'START="-', r"line 8: START and END of \('-\d+', "),
+        ('START="', f'START="{"1" * 5000}', r"line 8: START and END of \('1+.*Expected the numbers of two"),
         ("extent>", "part>", r"line 6: a mention without <extent>"),
         ("document", "file", r"line 1: no <document>"),
     ],

@@ -120,7 +120,16 @@ def test_brat_missing_file(tmp_path: Path, suffix: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["T1\tGPE 0\tRiga", "T1 GPE 0 4 Riga", "T1\tGPE a b\tRiga", "GPE 0 4", "T1\tGPE 0 4;\tx"]
+    "line",
+    [
+        "T1\tGPE 0\tRiga",
+        "T1 GPE 0 4 Riga",
+        "T1\tGPE a b\tRiga",
+        "GPE 0 4",
+        "T1\tGPE 0 4;\tx",
+        f"T1\tGPE 0 {'4' * 5000}\tRiga",
+        "Riga is no relation",
+    ],
 )
 def test_brat_errors(tmp_path: Path, line: str) -> None:
     """The message names the file, the line and the expected content."""

@@ -3,12 +3,14 @@
 import json
 import random
 import re
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import spacy
+from spacy.tokens import DocBin, Span
 
 from spacy_binder.corpora.formats import FORMATS
 from spacy_binder.corpora.problems import Problems
@@ -32,6 +34,31 @@ TASK = {"data": {"text": TEXT}, "annotations": [{"result": [{"value": REGION}, {
 SENTENCE = {"tokens": TOKENS, "entity_mentions": [{"start": 0, "end": 2, "entity_type": "PER"}], "doc_id": "1"}
 DYGIE = {"sentences": [TOKENS, TOKENS], "ner": [[[0, 1, "PER"]], [[7, 7, "GPE"]]]}
 
+COLUMNS = b"-DOCSTART- -X- O\n\nAnna B-PER\nLind I-PER\nleft O\n\nRiga  B-GPE\n. O\n"
+LITBANK = b"Anna\tB-PER\tO\tO\tO\nof\tI-PER\tO\tO\tO\tO\t\nRiga\tI-PER\tB-GPE\tO\tO\n\nleft\tO\tO\tO\tO\n"
+INLINE = "# a comment\n[PER Anna of [GPE Riga]] left.\n\nIt \U0001f600 rained.\n".encode()
+BRAT = b"T1\tPER 0 9\tAnna Lind\nR1\tIn Arg1:T1 Arg2:T2\n#1\tNote T1\tx\nT3\tGPE 17 21\tRiga\n"
+GENIA = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE set SYSTEM "gpml.dtd">\n<set>\n<article><title>'
+    b'<sentence>The <cons sem="G#DNA_domain"><cons sem="G#protein_molecule">IL-2</cons> gene</cons>.</sentence>'
+    b"</title>\n<abstract><sentence>&lt; 5.</sentence></abstract></article>\n</set>\n"
+)
+SGML = b"<DOC>\n<TEXT>\nAnna Lind &amp; Co. left Riga.\n</TEXT>\n</DOC>\n"
+APF = (
+    b'<source_file>\n<document DOCID="x">\n<entity ID="E1" TYPE="PER">\n<entity_mention ID="1">\n'
+    b'<extent><charseq START="2" END="10">Anna Lind</charseq></extent>\n</entity_mention>\n</entity>\n'
+    b"</document>\n</source_file>\n"
+)
+
+
+def docbin() -> bytes:
+    """RETURNS (bytes): A DocBin with entities, spans and user data."""
+    doc = NLP.make_doc(TEXT)
+    doc.ents, doc.spans["other"] = [Span(doc, 0, 2, "PER", kb_id="Q1")], [Span(doc, 4, 5, "GPE")]
+    doc.cats, doc.user_data["source"] = {"news": 1.0}, "x"
+    return DocBin(docs=[doc, doc], store_user_data=True).to_bytes()
+
+
 # Format, and name and content of each file of a small corpus. Add a row for each format.
 CORPORA: list[tuple[str, dict[str, bytes]]] = [
     ("jsonl", {"x.jsonl": lines(PRODIGY, {"data": TEXT, "label": [[0, 9, "PER"]]}, {**TO_JSON, "spans": {"sc": []}})}),
@@ -39,6 +66,13 @@ CORPORA: list[tuple[str, dict[str, bytes]]] = [
     ("label_studio", {"x.jsonl": lines(TASK, TASK), "y.json": json.dumps([TASK, TASK]).encode()}),
     ("label_studio", {"x.jsonl": lines({"text": TEXT, "label": [REGION, PAGE]}, {"text": TEXT})}),
     ("genia", {"x.jsonlines": lines(SENTENCE, SENTENCE, {**SENTENCE, "doc_id": 2})}),
+    ("conll", {"x.conll": COLUMNS, "y.tsv": COLUMNS.replace(b"  ", b" ").replace(b" ", b"\t")}),
+    ("litbank", {"x_brat.tsv": LITBANK}),
+    ("inline", {"x.txt": INLINE}),
+    ("brat", {"x.txt": TEXT.encode(), "x.ann": BRAT}),
+    ("genia_xml", {"x.xml": GENIA}),
+    ("ace2005", {"x.sgm": SGML, "x.apf.xml": APF}),
+    ("ents", {"x.spacy": docbin()}),
     ("dygie", {"x.json": lines(DYGIE, {"sentences": [TOKENS], "ners": [[[0, 1, "PER"]]]})}),
 ]
 
@@ -90,7 +124,10 @@ def insert(content: bytes, rng: random.Random) -> bytes:
 
 
 def replace_value(content: bytes, rng: random.Random) -> bytes:
-    """Put another value, often of another type, in the place of a value in JSON. Flip a bit in other files."""
+    """Put another value, often of another type, in the place of a value in JSON. Change a bit in other files."""
+    if content.startswith(b"x\x9c"):
+        # A DocBin: a bit of its content. Compressed data have a checksum.
+        return zlib.compress(flip(zlib.decompress(content), rng))
     is_array = content.startswith(b"[")
     try:
         values = json.loads(content) if is_array else [json.loads(line) for line in content.splitlines()]

@@ -1,6 +1,8 @@
 """GENIA: JSON lines with mentions, JSON with sentences and ners, and its own XML."""
 
 import json
+import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +247,12 @@ def test_genia_xml_all_classes(tmp_path: Path) -> None:
     assert problems.counts == {"coordinated": 2, "misaligned": 1}
 
 
+# Ten levels of entities, each ten times the one before it.
+BOMB = '<!ENTITY a "ten letters">\n' + "".join(
+    f'<!ENTITY {name} "{f"&{inner};" * 10}">\n' for inner, name in pairwise("abcdefghijk")
+)
+
+
 @pytest.mark.parametrize(
     "text, line, problem",
     [
@@ -253,13 +261,42 @@ def test_genia_xml_all_classes(tmp_path: Path) -> None:
         ("<set>\n<x/>\n</set>\n", 1, "no <article>"),
         ("<set>\n<article>\n</article>\n</set>", 2, "an <article> without <title> and <abstract>"),
         ("no XML", 1, "not XML"),
+        ("<set>\n<article>" + "\n<cons>" * 5000, 101, "101 elements inside each other"),
+        (f"<!DOCTYPE set [\n{BOMB}]>\n<set>&k;</set>", 14, "not XML .*amplification"),
     ],
+    ids=["end tag", "no end", "no article", "no section", "text", "too deep", "too many entities"],
 )
 def test_genia_xml_errors(tmp_path: Path, text: str, line: int, problem: str) -> None:
     path = tmp_path / "x.xml"
     path.write_text(text, encoding="utf8")
     with pytest.raises(ValueError, match=rf"B013\] .*x.xml, line {line}: {problem}.*Expected GENIA's XML"):
         list(read_genia_xml(path, NLP, problems=Problems()))
+
+
+def test_genia_xml_lines_are_those_of_the_file(tmp_path: Path) -> None:
+    """Even if an element says otherwise. An empty sentence leaves no trace."""
+    path = tmp_path / "x.xml"
+    text = '<set><article line="9"><title><sentence/></title><abstract>\n<sentence line="x">A <cons line="y" sem='
+    path.write_text(
+        f'{text}"G#protein_x">w</cons>s</sentence><sentence> </sentence>\n<sentence>B</sentence>'
+        "</abstract></article></set>",
+        encoding="utf8",
+    )
+    [doc] = read_genia_xml(path, NLP, problems=(problems := Problems()))
+    assert (doc.text, len(list(doc.sents))) == ("A ws B", 2)
+    assert [(p.line, p.text) for p in problems.first["misaligned"]] == [(2, "w")]
+
+
+def test_genia_xml_long_article_in_little_time(tmp_path: Path) -> None:
+    """The text is put together once, and may be longer than spaCy's parsers take."""
+    n = 20_000
+    sentence_of_xml = f'<sentence>{"w" * 60} <cons sem="G#protein_x">x</cons></sentence>\n'
+    path = tmp_path / "x.xml"
+    path.write_text(f"<set><article><abstract>{sentence_of_xml * n}</abstract></article></set>", encoding="utf8")
+    started = time.process_time()
+    [doc] = read_genia_xml(path, NLP, problems=Problems(strict=True))
+    assert (len(doc.spans["sc"]), len(doc.text)) == (n, 63 * n - 1)
+    assert time.process_time() - started < 5
 
 
 @settings(max_examples=40, deadline=None, database=None)

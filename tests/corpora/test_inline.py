@@ -125,3 +125,10 @@ def test_inline_folder(tmp_path: Path) -> None:
         (tmp_path / f"{name}.txt").write_text(f"[X {name}]\n", encoding="utf8")
     docs = read_inline(tmp_path, NLP, problems=Problems(strict=True))
     assert [doc.text for doc in docs] == ["a", "b"]
+
+
+def test_inline_long_text(tmp_path: Path) -> None:
+    """A text may be longer than spaCy's parsers take."""
+    (tmp_path / "a.txt").write_text("It rained. " * 100_000 + "[GPE Riga]", encoding="utf8")
+    [doc] = read_inline(tmp_path, NLP, problems=Problems(strict=True))
+    assert spans_of(doc) == [(300_000, 300_001, "GPE")]

@@ -62,7 +62,9 @@ def test_litbank_without_entities(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "row, problem",
     [
-        ("Riga B-GPE", r"2 column\(s\). Expected a token and 4 tags"),
+        ("Riga B-GPE", r"2 column\(s\) in 'Riga.*B-GPE'. Expected a token and 4 tags"),
+        (" O O O O", r"5 column\(s\) in '.*O'. Expected a token and 4 tags"),
+        ("Riga O O O O B-GPE", r"6 column\(s\) in 'Riga.*B-GPE'. Expected a token and 4 tags"),
         ("Riga GPE O O O", r"the tag 'GPE'. Expected O, B-LABEL or I-LABEL"),
         ("Riga O B- O O", r"the tag 'B-'. Expected O"),
         ("Riga O O E-GPE O", r"the tag 'E-GPE'. Expected O"),
@@ -93,6 +95,28 @@ def test_litbank_split(tmp_path: Path) -> None:
     (tmp_path / "dev.txt").write_text("c\na\n", encoding="utf8")
     docs = read_litbank(tmp_path, NLP, names=tmp_path / "dev.txt", problems=Problems())
     assert [doc[0].text for doc in docs] == ["c", "a"]
+
+
+@pytest.mark.parametrize(
+    "names, error",
+    [
+        ("a\nb_brat\nd\n", r"B034\] 2 of the documents that .*dev.txt lists are not under .*: b_brat.*, d"),
+        ("../x\n", r"B034\] 1 of the documents .*: \.\./x"),
+        ("c\n", r"B035\] The document c_brat.tsv is in .*corpus and in .*sub"),
+        (" \n", r"B013\] .*dev.txt, line 1: no names"),
+        (None, r"B030\] There is no file or folder .*dev.txt"),
+    ],
+)
+def test_litbank_wrong_names(tmp_path: Path, names: str | None, error: str) -> None:
+    """A name that is missing, outside the folder, in two folders; a list that is empty or missing."""
+    for name in ("x", "corpus/a", "corpus/c", "corpus/sub/c"):
+        path = tmp_path / f"{name}_brat.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(tsv(name), encoding="utf8")
+    if names is not None:
+        (tmp_path / "dev.txt").write_text(names, encoding="utf8")
+    with pytest.raises(ValueError, match=error):
+        list(read_litbank(tmp_path / "corpus", NLP, names=tmp_path / "dev.txt", problems=Problems()))
 
 
 @pytest.mark.skipif(not (SHARED / "litbank").exists(), reason="LitBank is not in the repository")
