@@ -1,10 +1,28 @@
 """`spacy binder convert`: convert source files of a known format to DocBins."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional, get_type_hints
 
 from spacy.cli._util import Arg, Opt
 from wasabi import msg
+
+from .output import check_file, check_folder
+
+if TYPE_CHECKING:
+    from ..corpora.problems import Problems
+
+# Type of an option -> words for it, and whether a value has it.
+VALUES: dict[Any, tuple[str, Callable[[Any], bool]]] = {
+    str: ("a text", lambda value: isinstance(value, str)),
+    int: ("a whole number", lambda value: type(value) is int),
+    bool: ("true or false", lambda value: isinstance(value, bool)),
+    Optional[Path]: ("a path", lambda value: value is None or isinstance(value, str)),
+    Optional[list[int]]: (
+        "a list of whole numbers such as [1, 2]",
+        lambda value: value is None or (isinstance(value, list) and all(type(item) is int for item in value)),
+    ),
+}
 
 
 def convert_cli(
@@ -27,54 +45,78 @@ def convert_cli(
     import spacy
     from tqdm import tqdm
 
-    from ..corpora.docbins import HEADER, write_docbins
+    from ..corpora.docbins import HEADER, SUFFIX, write_docbins
     from ..corpora.formats import FORMATS
-    from ..corpora.problems import HEADER as PROBLEMS_HEADER
     from ..corpora.problems import Problems
 
     if name not in FORMATS:
         msg.fail(f"Unknown format '{name}'", f"There are: {', '.join(sorted(FORMATS))}.", exits=1)
-    if output.is_dir() and any(output.glob("*.spacy")):
-        msg.fail(f"{output} already contains DocBins", "Remove them, or name another folder.", exits=1)
+    if output.is_dir() and any(output.glob(f"*{SUFFIX}")):
+        msg.fail(f"{printable(output)} already contains DocBins", "Remove them, or name another folder.", exits=1)
     problems = Problems(strict=strict)
     try:
+        (check_file if output.suffix == SUFFIX else check_folder)(output)
         options = parse_options(name, settings or [])
         docs = FORMATS[name](source, spacy.blank(lang), spans_key=spans_key, problems=problems, **options)
         # disable=None: no progress bar without a terminal.
         with tqdm(docs, unit=" documents", disable=None) as progress:
             counts = write_docbins(progress, output, spans_key=spans_key, shard=shard)
-    except (ImportError, ValueError) as error:
-        msg.fail(f"Can't read {source} as {name}", str(error), exits=1)
+    except (ImportError, OSError, ValueError) as error:
+        show_problems(problems)
+        msg.fail(f"Can't convert {printable(source)} from '{name}'", printable(error), exits=1)
         return
     msg.table([counts.row()], header=HEADER, divider=True, aligns=("r",) * len(HEADER))
+    show_problems(problems)
+    msg.good(f"Wrote {counts.documents:,} documents", printable(output))
+
+
+def show_problems(problems: "Problems") -> None:
+    """Print a table of the annotations that were left out or changed, if there are any."""
+    from ..corpora.problems import HEADER
+
     if problems.counts:
-        msg.table(problems.rows(), header=PROBLEMS_HEADER, divider=True, aligns=("l", "r", "l", "l"), max_col=100)
-    msg.good(f"Wrote {counts.documents:,} documents", str(output))
+        rows = [tuple(map(printable, row)) for row in problems.rows()]
+        msg.table(rows, header=HEADER, divider=True, aligns=("l", "r", "l", "l"), max_col=100)
+
+
+def printable(value: object) -> str:
+    """RETURNS (str): A value as text. Names of files need not be in UTF-8, and could not be printed."""
+    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def parse_options(name: str, settings: list[str]) -> dict[str, Any]:
     """Read options of a format from the command line.
 
     name (str): The format.
-    settings (list[str]): Each one `name=value`. A value that is not JSON is a string.
+    settings (list[str]): Each one `name=value`. For a string or a path, a value that is not JSON is meant as it is.
     RETURNS (dict[str, Any]): The options.
-    RAISES (ValueError): If the format has no such option.
+    RAISES (ValueError): If the format has no such option, or a value is of another type.
     """
-    import srsly
-
     from ..corpora.formats import FORMATS
     from ..corpora.source import reader_options
     from ..errors import Errors
 
     defaults = reader_options(FORMATS[name])
+    types = get_type_hints(FORMATS[name])
     options: dict[str, Any] = {}
     for setting in settings:
-        option, _, value = setting.partition("=")
+        option, _, text = setting.partition("=")
         if option not in defaults:
             known = ", ".join(f"{known}={default}" for known, default in defaults.items()) or "none"
             raise ValueError(Errors.B016.format(kind=f"option of format '{name}'", name=option, known=known))
-        try:
-            options[option] = srsly.json_loads(value)
-        except ValueError:
-            options[option] = value
+        expected, fits = VALUES[types[option]]
+        options[option] = _parse(text)
+        if not fits(options[option]):
+            if not fits(text):
+                raise ValueError(Errors.B049.format(option=option, name=name, value=text, expected=expected))
+            options[option] = text
     return options
+
+
+def _parse(text: str) -> Any:
+    import srsly
+
+    try:
+        return srsly.json_loads(text)
+    except ValueError:
+        return text

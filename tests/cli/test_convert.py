@@ -1,7 +1,9 @@
 """`spacy binder convert`."""
 
 import json
+import os
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import pytest
 import spacy
@@ -10,8 +12,9 @@ from spacy.tokens import Doc, DocBin
 from typer.testing import CliRunner
 
 from spacy_binder.cli import binder_cli
-from spacy_binder.cli.convert import parse_options
+from spacy_binder.cli.convert import VALUES, parse_options
 from spacy_binder.corpora.formats import FORMATS
+from spacy_binder.corpora.source import reader_options
 
 NLP = spacy.blank("en")
 
@@ -66,8 +69,8 @@ def test_convert_strict(source: Path, tmp_path: Path) -> None:
 def test_convert_another_format(source: Path, tmp_path: Path) -> None:
     """The message names the line and the expected content."""
     printed = run(source / "a.txt", tmp_path / "out.spacy", "-f", "litbank", exit_code=1)
-    assert "Can't read" in printed
-    assert "line 1: 1 column(s). Expected a token and 4 tags" in printed
+    assert "Can't convert" in printed
+    assert "fell.'. Expected a token and 4 tags" in printed
 
 
 def test_convert_unknown_format(source: Path, tmp_path: Path) -> None:
@@ -85,12 +88,117 @@ def test_convert_options(tmp_path: Path) -> None:
     assert "B016" in printed
     assert "token_column=0, tag_column=-1" in printed
     text = tmp_path / "x.jsonl"
-    text.write_text(json.dumps({"text": "l'acqua"}), encoding="utf8")
+    text.write_text(json.dumps({"text": "l'acqua", "spans": [{"start": 2, "end": 7, "label": "X"}]}), encoding="utf8")
     run(text, tmp_path / "it.spacy", "-f", "jsonl", "--lang", "it")
     assert [token.text for token in read(tmp_path / "it.spacy")[0]] == ["l'", "acqua"]
 
 
-def test_parse_options() -> None:
-    """A value that is not JSON is a string."""
-    settings = ["tag_column=2", "scheme=iob1", "label="]
-    assert parse_options("conll", settings) == {"tag_column": 2, "scheme": "iob1", "label": ""}
+@pytest.mark.parametrize("output", ["out.spacy", "out"])
+def test_convert_without_documents(tmp_path: Path, output: str) -> None:
+    """What was left out is shown. What was there before is still there."""
+    path, before = tmp_path / "x.jsonl", tmp_path / "out.spacy"
+    path.write_text(json.dumps({"text": "Riga", "spans": [], "answer": "reject"}), encoding="utf8")
+    before.write_bytes(b"before")
+    printed = run(path, tmp_path / output, "-f", "jsonl", exit_code=1)
+    assert "not accepted 1 was not accepted by its annotator" in printed
+    assert f"B047] There is no document to write to {tmp_path / output}" in printed
+    assert [file for file in sorted(tmp_path.rglob("*")) if file.is_file()] == [before, path]
+    assert before.read_bytes() == b"before"
+
+
+@pytest.mark.parametrize(
+    "spans, found",
+    [
+        ({}, r"doc.ents (0). Another format, or another option of the format (`--set`), may fit"),
+        ({"gold": 2, "sc": 0}, "doc.spans['gold'] (2), doc.spans['sc'] (0), doc.ents (0). Name one of these groups"),
+    ],
+)
+def test_convert_without_spans(tmp_path: Path, spans: dict[str, int], found: str) -> None:
+    """The groups and entities of the documents are named."""
+    doc = NLP.make_doc("In Riga it rained.")
+    for key, n in spans.items():
+        doc.spans[key] = [doc[i : i + 1] for i in range(n)]
+    DocBin(docs=[doc]).to_disk(tmp_path / "x.spacy")
+    printed = run(tmp_path / "x.spacy", tmp_path / "out.spacy", "-f", "ents", exit_code=1)
+    assert "B048] None of the 1 document(s) has a span under doc.spans['sc']" in printed
+    assert found in printed
+    assert not (tmp_path / "out.spacy").exists()
+
+
+def test_convert_replaces_a_file(source: Path, tmp_path: Path) -> None:
+    """As `spacy convert` does, but only by a complete one. It may be the source."""
+    path = tmp_path / "x.spacy"
+    for _ in range(2):
+        run(source, path, "-f", "inline")
+    run(path, path, "-f", "ents")
+    assert len(read(path)) == 2
+    run(source, path, "-f", "inline", "--strict", exit_code=1)
+    assert len(read(path)) == 2
+
+
+def test_convert_can_not_write(source: Path, tmp_path: Path) -> None:
+    """The output is looked at before anything is read."""
+    (tmp_path / "folder.spacy").mkdir()
+    assert "B051" in run(source, tmp_path / "folder.spacy", "-f", "inline", exit_code=1)
+    assert "B051" in run(source, source / "a.txt" / "out", "-f", "inline", exit_code=1)
+
+
+def test_convert_other_names_of_files(source: Path, tmp_path: Path) -> None:
+    """Names that are not UTF-8 can be printed. A link to nothing is an error."""
+    strange = Path(os.fsdecode(os.fsencode(source) + b"\xff"))
+    try:
+        source.rename(strange)
+    except OSError:
+        pytest.skip("The file system takes only names in UTF-8")
+    (strange / "a.txt").rename(strange / "b\udcff.txt")
+    printed = run(strange, tmp_path / "out.spacy", "-f", "inline")
+    assert "Wrote 2 documents" in printed
+    (strange / "c.txt").symlink_to("nowhere")
+    printed = run(strange, tmp_path / "out.spacy", "-f", "inline", exit_code=1)
+    assert "c.txt can't be read: it is a link to a missing file" in printed
+    assert "in\\udcff" in printed
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_option_has_a_type_that_is_known(name: str) -> None:
+    """Defaults fit their types."""
+    types = get_type_hints(FORMATS[name])
+    for option, default in reader_options(FORMATS[name]).items():
+        _, fits = VALUES[types[option]]
+        assert fits(default)
+
+
+@pytest.mark.parametrize(
+    "name, setting, value",
+    [
+        ("conll", "tag_column=2", 2),
+        ("conll", "scheme=iob1", "iob1"),
+        ("conll", 'label="X"', "X"),
+        ("conll", "label=", ""),
+        ("conll", "label=5", "5"),
+        ("conll", "label=null", "null"),
+        ("conll", "comment=#", "#"),
+        ("conll", "tag_columns=[2, 3]", [2, 3]),
+        ("conll", "tag_columns=null", None),
+        ("genia", "join=false", False),
+        ("litbank", "names=1", "1"),
+    ],
+)
+def test_parse_options(name: str, setting: str, value: Any) -> None:
+    """By the type of the option. A text need not be JSON."""
+    assert parse_options(name, [setting]) == {setting.split("=")[0]: value}
+
+
+@pytest.mark.parametrize(
+    "name, setting, expected",
+    [
+        ("conll", "token_column=first", "has to be a whole number, but is 'first'"),
+        ("conll", "token_column=true", "has to be a whole number, but is 'true'"),
+        ("conll", "tag_columns=2", r"has to be a list of whole numbers such as \[1, 2\], but is '2'"),
+        ("genia", "join=no", "has to be true or false, but is 'no'"),
+    ],
+)
+def test_options_of_another_type(name: str, setting: str, expected: str) -> None:
+    option = setting.split("=")[0]
+    with pytest.raises(ValueError, match=rf"B049\] The option `{option}` of format '{name}' {expected}"):
+        parse_options(name, [setting])
