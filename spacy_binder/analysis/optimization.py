@@ -16,7 +16,7 @@ from spacy.util import load_model
 
 from ..config import check_name
 from ..errors import Errors
-from ..layers.encoder_shim import encoder_files
+from ..layers.encoder_shim import encoder_shims
 from ..layers.openvino import ENGINES, is_installed, quantize
 from ..layers.text_encoder import NAME, batch_windows, cut_docs
 from .component import get_component
@@ -130,7 +130,7 @@ def load_in_precision(
         batches = batch_windows(text_encoder, cut_docs(text_encoder, docs))
         quantize(text_encoder.shims[0], islice(batches, CALIBRATION_BATCHES))
     if precision != "float32":
-        for shim in encoder_files(bi_encoder).values():
+        for shim in encoder_shims(bi_encoder).values():
             shim.compress("bfloat16")
     return nlp
 

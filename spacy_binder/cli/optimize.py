@@ -66,17 +66,26 @@ def optimize_cli(
         baseline = measure(nlp, name, *current, examples, speed, left_out)
         rows.add(baseline.row(baseline))
         candidates: list[Candidate] = []
+        failed: dict[str, str] = {}
         for choice in choices:
             title = " by ".join(choice)
-            with progress(desc=f"Speed of {title}"):
-                optimized = load_in_precision(model, name, *choice, read_examples(nlp, name, dev))
-                times = compare_speed(nlp, optimized, sample)
+            try:
+                with progress(desc=f"Speed of {title}"):
+                    optimized = load_in_precision(model, name, *choice, read_examples(nlp, name, dev))
+                    times = compare_speed(nlp, optimized, sample)
+            # Not every engine can run every encoder.
+            except (ValueError, ImportError) as error:
+                rows.add((*choice, "-", "fails", "-", "-", "-"))
+                failed[title] = str(error)
+                continue
             if times <= 1:
                 rows.add((*choice, "-", "slower", f"{speed * times:,.0f}", f"{times:.2f}", "-"))
                 continue
             examples = progress(read_examples(optimized, name, dev), desc=f"F1 of {title}")
             candidates.append(measure(optimized, name, *choice, examples, speed * times))
             rows.add(candidates[-1].row(baseline))
+        for title, message in failed.items():
+            msg.warn(f"The pipeline can't run in {title}", message)
         for message in left_out.messages(get_component(nlp, name), dev):
             msg.warn(message)
         chosen = fastest_within(candidates, baseline, max_loss)

@@ -182,6 +182,9 @@ def test_calibration_lowers_the_error_and_finds_the_same_spans(
     calibrate(nlp, "binder_ner", examples)
     after = list(evaluate(nlp, "binder_ner", examples))
     assert [doc.predicted.keys() for doc in after] == [doc.predicted.keys() for doc in before]
+    values = [pipe.cfg["threshold"], *pipe.cfg["calibration"].values()]
+    values += label_thresholds(after, pipe.labels, 0.99, min_gold=1).values()
+    assert {type(value) for value in values} == {float}
     errors = [calibration_figures(docs)["candidates"]["error"] for docs in (before, after)]
     assert errors[1] < errors[0]
     assert pipe.cfg["threshold"] == pytest.approx(1 / (1 + numpy.exp(-pipe.cfg["calibration"]["bias"])))
