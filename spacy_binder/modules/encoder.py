@@ -27,6 +27,9 @@ class Encoder(nn.Module):
         if isinstance(getattr(transformer, "pooler", None), nn.Module):
             # Some families call their pooler unconditionally, so that it can't be None.
             transformer.pooler = nn.Identity()
+        if hasattr(transformer, "set_attention_type"):
+            # BigBird puts other layers in place for that at its first short text, maybe while another thread uses them.
+            transformer.set_attention_type("original_full")
         self.transformer = transformer
         self.word_shapes = None
         if word_shapes:

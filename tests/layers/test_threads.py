@@ -11,6 +11,7 @@ import pytest
 import spacy
 import torch
 from conftest import binder_config, demo_examples, spans_of
+from families import FAMILIES, make_encoder
 from spacy.language import Language
 from spacy.tokens import DocBin
 from spacy.util import fix_random_seed
@@ -140,6 +141,18 @@ def test_predictions_do_not_change_a_tokenizer(saved: Path, texts: list[str]) ->
     assert states() == [(None, None)] * len(tokenizers)
     nlp(texts[0])
     assert states() == [(None, None)] * len(tokenizers)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")
+def test_first_predictions_leave_layers_in_place(family: str, tmp_path: Path) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("binder_ner", config=binder_config(make_encoder(family, tmp_path / "encoder"), threshold=1.0))
+    nlp.initialize(lambda: demo_examples(nlp, ["news-01"], max_sentences=2))
+    nlp = nlp.from_bytes(nlp.to_bytes())
+    modules = [list(shim.module.modules()) for shim in shims_of(nlp)]
+    nlp("Oslo is a city in Norway.")
+    assert [list(shim.module.modules()) for shim in shims_of(nlp)] == modules
 
 
 # Forks

@@ -114,7 +114,8 @@ def test_the_cache_never_holds_vectors_of_other_weights(tiny_encoder: str, share
 
 
 def cached(pipe: BinderNER) -> CachedVectors:
-    return pipe.model.get_ref("type_encoder").shims[0].cache[CachedVectors]
+    shim: Any = pipe.model.get_ref("type_encoder").shims[0]
+    return shim.cache[CachedVectors]
 
 
 def test_descriptions_that_were_not_used_for_longest_leave_the_cache(
@@ -144,7 +145,7 @@ def test_a_cached_vector_keeps_no_other_memory(pipe: BinderNER) -> None:
 def test_vectors_of_old_weights_never_get_into_the_cache(pipe: BinderNER, monkeypatch: pytest.MonkeyPatch) -> None:
     """The weights change while a thread encodes with the old ones."""
     layer = pipe.model.get_ref("type_encoder")
-    shim = layer.shims[0]
+    shim: Any = layer.shims[0]
     original = type_encoder_module._encode_batch
 
     def encode(*args: Any, **kwargs: Any) -> Any:
