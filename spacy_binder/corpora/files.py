@@ -98,27 +98,21 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Read a file line by line.
 
     path (Path): The file, in UTF-8.
-    YIELDS (tuple[int, str]): Number of the line, from 1, and the line without its line break.
+    YIELDS (tuple[int, str]): Number of the line, from 1, and the line without its end, which is \\n, \\r\\n or \\r.
     RAISES (ValueError): If the file can't be read or is not in UTF-8.
     """
     # A file in text mode decodes ahead and does not know the line of an error.
     with open_file(path) as file:
-        for number, line in enumerate(_lines(file), start=1):
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise wrong_format(path, number, str(error), "text in UTF-8") from None
-            yield number, text
-
-
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """YIELDS (bytes): Each line without its end, which is \\n, \\r\\n or \\r."""
-    for line in file:
-        line = line.rstrip(b"\r\n")
-        if b"\r" in line:
-            yield from line.splitlines()
-        else:
-            yield line
+        number = 0
+        for line in file:
+            line = line.rstrip(b"\r\n")
+            for part in line.splitlines() if b"\r" in line else (line,):
+                number += 1
+                try:
+                    text = part.decode("utf-8-sig" if number == 1 else "utf-8")
+                except UnicodeDecodeError as error:
+                    raise wrong_format(path, number, str(error), "text in UTF-8") from None
+                yield number, text
 
 
 def read_names(path: Path) -> list[str]:
