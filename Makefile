@@ -5,7 +5,7 @@ PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help demo test test-wheel lint format install develop clean
+.PHONY: help demo test fuzz test-wheel lint format install develop clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/'
@@ -28,6 +28,12 @@ demo: install  ## train on the embedded corpus, show scores and a page of spans
 
 test: develop lint  ## check types and style, run the tests
 	$(PYTEST)
+
+fuzz: develop  ## damage files of each format for long: FUZZ_MUTATIONS, FUZZ_SEED, and FUZZ_SECONDS with atheris
+	FUZZ_MUTATIONS=$${FUZZ_MUTATIONS:-20000} $(PYTEST) tests/corpora/test_fuzz.py
+	@if $(BIN)/python -c "import atheris" 2>/dev/null; then \
+		$(BIN)/python tests/corpora/fuzz_by_coverage.py $${FUZZ_SECONDS:-60}; \
+	else echo "atheris is not installed: no fuzzing by coverage"; fi
 
 lint: develop
 	$(BIN)/ruff format --check .

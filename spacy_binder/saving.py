@@ -51,7 +51,7 @@ def save_component(folder: Path, cfg: dict[str, Any] | None, model: Model | None
 
 def _save_model(folder: Path, cfg: dict[str, Any] | None, model: Model) -> None:
     save_id = uuid4().hex
-    with weights_apart(model):
+    with weights_apart():
         content = model.to_bytes()
     weights = {}
     try:

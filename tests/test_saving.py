@@ -27,7 +27,7 @@ def make_pipe(encoder: str, seed: int) -> BinderNER:
     pipe = nlp.add_pipe("binder_ner", config=binder_config(encoder))
     assert isinstance(pipe, BinderNER)
     nlp.initialize(lambda: demo_examples(nlp, ["news-01"], max_sentences=2))
-    for name, param in encoder_weights(pipe).items():
+    for param in encoder_weights(pipe).values():
         param.data += seed / 100
     pipe.cfg["threshold"] = seed / 10
     return pipe
@@ -171,6 +171,15 @@ def test_several_savers_and_readers(old: BinderNER, new: BinderNER, load: Callab
     assert len(list(tmp_path.iterdir())) == 4
     found = load(tmp_path)
     assert is_same(found, old) or is_same(found, new)
+
+
+def test_bytes_have_the_weights_while_another_thread_saves(old: BinderNER, tmp_path: Path) -> None:
+    whole = len(old.model.to_bytes())
+    with ThreadPoolExecutor(1) as pool:
+        saver = pool.submit(lambda: [old.to_disk(tmp_path, exclude=["vocab"]) for _ in range(10)])
+        sizes = {len(old.model.to_bytes()) for _ in range(10)}
+        saver.result()
+    assert sizes == {whole}
 
 
 def test_symbolic_links_are_replaced_and_not_written_through(

@@ -16,8 +16,7 @@ def test_labels_come_and_go_while_others_predict(trained: tuple[Path, Path]) -> 
     pipe: Any = nlp.get_pipe("binder_ner")
     text = next(DocBin().from_disk(trained[1]).get_docs(nlp.vocab)).text
     descriptions = pipe.label_data
-    first, *others = descriptions
-
+    others = list(descriptions)[1:]
     everything = set(spans_of(nlp(text)))
 
     def predict(_: int) -> list[set]:

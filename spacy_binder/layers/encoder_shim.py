@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -36,6 +37,9 @@ WEIGHT_TYPES = (torch.float32, torch.bfloat16, torch.float16, torch.int64)
 # Names of the dropout rate of attention in the configs of encoders.
 ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
 
+# Whether weights are saved to files of their own.
+_apart: ContextVar[bool] = ContextVar("weights_apart", default=False)
+
 
 class EncoderShim(ModuleShim):
     """Holds an encoder and its tokenizer. Saves both, so that loading needs no network.
@@ -52,7 +56,6 @@ class EncoderShim(ModuleShim):
         self.tokenizer: TokenizerT = None
         self.storage = "float32"
         self.quantized = b""
-        self.saves_weights = True
         # Config and word shapes of an encoder that was loaded without its weights.
         self._awaited: tuple[Any, bool] | None = None
         self.warned = False
@@ -214,7 +217,7 @@ class EncoderShim(ModuleShim):
             "storage": self.storage,
             "word_shapes": self.module.word_shapes is not None,
             "quantized": self.quantized,
-            "state": save_safetensors(self._weights()) if self.saves_weights else None,
+            "state": save_safetensors(self._weights()) if not _apart.get() else None,
         }
         return seal(srsly.msgpack_dumps(msg))
 
@@ -276,16 +279,10 @@ def encoder_shims(model: Model) -> dict[str, EncoderShim]:
 
 
 @contextlib.contextmanager
-def weights_apart(model: Model) -> Iterator[None]:
-    """Leave the encoders' weights out of `model.to_bytes` inside a `with` block, so that they are never held twice.
-
-    model (Model): The bi-encoder.
-    """
-    shims = encoder_shims(model).values()
-    for shim in shims:
-        shim.saves_weights = False
+def weights_apart() -> Iterator[None]:
+    """Leave encoders' weights out of `to_bytes` inside a `with` block, in this thread. So they are never held twice."""
+    before = _apart.set(True)
     try:
         yield
     finally:
-        for shim in shims:
-            shim.saves_weights = True
+        _apart.reset(before)

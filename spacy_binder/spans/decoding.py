@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy
 
@@ -63,7 +64,8 @@ class Candidates:
         if not parts:
             none = numpy.zeros(0, dtype="int64")
             return cls(none, none, none, none, numpy.zeros(0, dtype="float32"))
-        return cls(*(numpy.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS))
+        arrays: list[Any] = [numpy.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS]
+        return cls(*arrays)
 
 
 def find_tokens(windows: Windows, found: FoundSpans, *, union: bool = False) -> Candidates:
