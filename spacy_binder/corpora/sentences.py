@@ -16,4 +16,4 @@ def set_sentence_starts(doc: Doc, starts: Iterable[bool]) -> None:
     starts (Iterable[bool]): Whether each token starts a sentence.
     """
     values = numpy.asarray([1 if start else -1 for start in starts], dtype="int64")
-    doc.from_array([SENT_START], values.astype("uint64"))
+    doc.from_array([SENT_START], values.astype("uint64"))  # type: ignore[arg-type]

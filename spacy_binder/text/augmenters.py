@@ -35,7 +35,7 @@ from .wordpieces import special_wordpieces, tokenize
 
 OR_SENTENCES = ", or give the training documents sentence starts"
 # What DocBins have.
-PASSAGE_ATTRS = (ORTH, SPACY, NORM, TAG, HEAD, DEP, ENT_IOB, ENT_TYPE, ENT_KB_ID, ENT_ID, LEMMA, MORPH, POS, SENT_START)
+PASSAGE_ATTRS = [ORTH, SPACY, NORM, TAG, HEAD, DEP, ENT_IOB, ENT_TYPE, ENT_KB_ID, ENT_ID, LEMMA, MORPH, POS, SENT_START]
 
 
 def make_chunk_docs(max_tokens: int, random_start: bool = False) -> Callable[[Language, Example], Iterator[Example]]:
@@ -165,7 +165,7 @@ def cut_doc(doc: Doc, borders: list[tuple[int, int]]) -> Iterator[Doc]:
     array = doc.to_array(PASSAGE_ATTRS)
     original = array.copy()
     for start, end in borders:
-        passage = doc[start:end].as_doc(array_head=PASSAGE_ATTRS, array=array)
+        passage = doc[start:end].as_doc(array_head=PASSAGE_ATTRS, array=array)  # type: ignore[call-arg]
         passage.has_unknown_spaces = doc.has_unknown_spaces
         # `as_doc` changes heads and entities at the borders, and passages can overlap.
         array[start:end] = original[start:end]
