@@ -120,15 +120,20 @@ def read_names(path: Path) -> list[str]:
 
     path (Path): The file, with one name per line.
     RETURNS (list[str]): The names, in this order.
-    RAISES (ValueError): If there is no such file, it can't be read, or it has no names.
+    RAISES (ValueError): If there is no such file, it can't be read, or it has no names or one of them twice.
     """
     if not os.path.lexists(path):
         raise ValueError(Errors.B030.format(path=path))
     path = Path(path)
-    names = [name for _, line in numbered_lines(path) for name in line.split()]
+    names: dict[str, None] = {}
+    for number, line in numbered_lines(path):
+        for name in line.split():
+            if name in names:
+                raise wrong_format(path, number, f"{name!r} for the second time", "each name once")
+            names[name] = None
     if not names:
         raise wrong_format(path, 1, "no names", "the name of a document per line")
-    return names
+    return list(names)
 
 
 def require_names(names: Iterable[str], found: Iterable[str], *, listed: Path, path: Path) -> None:

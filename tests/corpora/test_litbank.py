@@ -103,6 +103,7 @@ def test_litbank_split(tmp_path: Path) -> None:
         ("a\nb_brat\nd\n", r"B034\] 2 of the documents that .*dev.txt lists are not under .*: b_brat.*, d"),
         ("../x\n", r"B034\] 1 of the documents .*: \.\./x"),
         ("c\n", r"B035\] The document c_brat.tsv is in .*corpus and in .*sub"),
+        ("a\nc\na\n", r"B013\] .*dev.txt, line 3: 'a' for the second time"),
         (" \n", r"B013\] .*dev.txt, line 1: no names"),
         (None, r"B030\] There is no file or folder .*dev.txt"),
     ],
