@@ -36,9 +36,9 @@ class Errors:
     )
     B010 = (
         "[B010] Gold span {text!r} (tokens {start}:{end}) has the label '{label}', which component '{name}' doesn't "
-        "know. It knows: {labels}. Add it to the labels given to `initialize`. That is not called for a component "
-        "that is sourced from a trained pipeline: load that pipeline, call `nlp.get_pipe('{name}').add_label('{label}', "
-        "'a description')`, and save it before you train."
+        "know. It knows: {labels}. Add it to the labels given to `initialize`. That is not called for a component that is "
+        "sourced from a trained pipeline: load that pipeline, call `nlp.get_pipe('{name}').add_label('{label}', "
+        "'a description')`, and save it, before you train."
     )
     B011 = (
         "[B011] The tokenizer of '{encoder}' puts no special token before the text. BINDER needs one, like [CLS]: "
@@ -82,8 +82,8 @@ class Errors:
         "block of the text encoder. The cause: {cause}"
     )
     B023 = (
-        "[B023] The threshold of label '{label}' in `thresholds` of component '{name}' has to be between 0 and 1, but "
-        "is {value}."
+        "[B023] {where}: `{name}` is refused. It could decide which code runs or which file is read, and a file may "
+        "not decide that. Remove it. Encoders that need code of their own can't be used."
     )
     B024 = (
         "[B024] Component '{name}' can't be calibrated: {n_right} of its {n} candidates that score above {floor} are "
@@ -99,8 +99,8 @@ class Errors:
         "with a label that it knows ({labels}). {found} {advice}"
     )
     B027 = (
-        "[B027] `repeat_weight` of component '{name}' has to be between 0 and 1, but is {value}. At 0 spans get "
-        "no support from their repeats."
+        "[B027] The saved pipeline can't be loaded, because of {what}: missing, damaged, or not of the same pipeline "
+        "as the other files. Copy the whole folder again. The cause: {cause}"
     )
     B028 = (
         "[B028] {path}, {place}: {text!r} {problem}, and `strict` is set. Without it such annotations are left out or "
@@ -150,11 +150,27 @@ class Errors:
         "[B043] The text encoder is set to run in int8, but the pipeline has no int8 copy of it. Make one by "
         '`spacy binder optimize`, or set `inference_precision = "float32"` in the block of the text encoder.'
     )
+    B044 = "[B044] {path} can't be read: {cause}."
+    B045 = (
+        "[B045] {path}: {n} document(s) have a text, but none has annotations under a key that is known. Their keys "
+        "are: {keys}. Expected {expected}. {advice}"
+    )
+    B046 = "[B046] The encoder '{encoder}' can't be used: {problem}. {advice}"
+    B047 = "[B047] There is no document {place}. {left_out}"
+    B048 = (
+        "[B048] None of the {n} document(s) has a span under doc.spans['{key}'], so nothing can be trained on them or "
+        "measured. {found} {advice}"
+    )
+    B049 = "[B049] The option `{option}` of format '{name}' has to be {expected}, but is {value!r}."
     B050 = (
-        "[B050] {path} is no DocBin, or it is damaged. `spacy binder convert` writes DocBins, files that end in .spacy. "
-        "The cause: {cause}"
+        "[B050] {path} is no DocBin, or it is damaged. `spacy binder convert` writes DocBins: files that end in "
+        ".spacy. The cause: {cause}"
     )
     B051 = "[B051] {path} can't be written: {problem}. Name another path."
+    B052 = (
+        "[B052] {source} is damaged: its checksum is not the one that was saved. Copy the pipeline again, or load "
+        "another copy of it."
+    )
     B053 = (
         "[B053] {existing} would be overwritten. Give another `--output`, or set `--force`: it overwrites {output}, "
         "keeps the descriptions in {labels} and adds new labels to them."
@@ -163,34 +179,8 @@ class Errors:
         "[B054] {path}: document {number} has {length:,} characters. `spacy train` reads documents of up to {limit:,}. "
         "Divide it into several documents."
     )
-    B044 = "[B044] {path} can't be read: {cause}."
-    B045 = (
-        "[B045] {path}: {n} document(s) have a text, but none has annotations under a key that is known. Their keys "
-        "are: {keys}. Expected {expected}. {advice}"
-    )
-    B047 = "[B047] There is no document {place}. {left_out}"
-    B048 = (
-        "[B048] None of the {n} document(s) has a span under doc.spans['{key}'], so nothing can be trained on them or "
-        "measured. {found} {advice}"
-    )
-    B049 = "[B049] The option `{option}` of format '{name}' has to be {expected}, but is {value!r}."
-    B056 = (
-        "[B056] {where}: `{name}` is refused. It could decide which code runs or which file is read, and a file may "
-        "not decide that. Remove it. Encoders that need code of their own can't be used."
-    )
-    B057 = (
-        "[B057] The saved pipeline can't be loaded, because of {what}: missing, damaged, or not of the same pipeline "
-        "as the other files. Copy the whole folder again. The cause: {cause}"
-    )
-    B058 = "[B058] The encoder '{encoder}' can't be used: {problem}. {advice}"
-
-    B059 = (
-        "[B059] {source} is damaged: its checksum is not the one that was saved. Copy the pipeline again, or load "
-        "another copy of it."
-    )
-
-    B060 = (
-        "[B060] The gradients of component '{name}' were not finite in {n} training steps in a row, so nothing is "
+    B055 = (
+        "[B055] The gradients of component '{name}' were not finite in {n} training steps in a row, so nothing is "
         "learned any more. Lower the learning rate, set `mixed_precision = false`, or look whether the weights of the "
         "encoder are finite."
     )
@@ -241,6 +231,10 @@ class Warnings:
         "[BW11] {path}: {n:,} candidates with a score above {floor} are not in the figures of candidates and of "
         "calibration, because the component keeps the best {cap} per word. Predictions are not affected."
     )
+    BW12 = (
+        "[BW12] Component '{name}' can't find spans in some texts, because some of its values are not finite. "
+        "Its weights are damaged, or `inference_precision` does not suit its encoder."
+    )
     BW13 = (
         "[BW13] The first {n} training examples have no gold span that component '{name}' could learn from under "
         "doc.spans['{key}']. The last batch: {found} A corpus reader that splits docs (`max_length`, `gold_preproc`), "
@@ -253,8 +247,4 @@ class Warnings:
     BW15 = (
         "[BW15] Training step {step} of component '{name}' was skipped, because its gradients were not finite. This is "
         "said once; `{name}.n_skipped_steps` counts all of them."
-    )
-    BW16 = (
-        "[BW16] Component '{name}' can't find spans in some texts, because some of its values are not finite. "
-        "Its weights are damaged, or `inference_precision` does not suit its encoder."
     )

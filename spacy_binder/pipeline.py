@@ -300,7 +300,7 @@ class BinderNER(TrainablePipe):
             parts.append(find_tokens(output.windows, found, union=union))
             n_dropped += found.n_dropped
             if not found.is_finite:
-                self._warn_once("BW16", Warnings.BW16.format(name=self.name))
+                self._warn_once("BW12", Warnings.BW12.format(name=self.name))
         self.n_dropped += n_dropped
         lowest = min([cfg["threshold"], *cfg["thresholds"].values()])
         if n_dropped and (lowest < LOW_THRESHOLD or self._n_steps >= self._first_steps):
@@ -403,7 +403,7 @@ class BinderNER(TrainablePipe):
         self.n_skipped_steps += 1
         self._n_skipped_in_a_row += 1
         if self._n_skipped_in_a_row >= MAX_SKIPPED_STEPS:
-            raise ValueError(Errors.B060.format(name=self.name, n=MAX_SKIPPED_STEPS))
+            raise ValueError(Errors.B055.format(name=self.name, n=MAX_SKIPPED_STEPS))
         self._warn_once("BW15", Warnings.BW15.format(name=self.name, step=self._n_steps))
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 from uuid import uuid4
 
 import srsly
+from spacy.language import Language
+from spacy.training.loop import DIR_MODEL_LAST
 from thinc.api import Model
 
 from .errors import Errors, Warnings
@@ -113,7 +117,7 @@ def _load(folder: Path, model: Model | None) -> dict[str, Any] | None:
                 saved = record["weights"][layer]
                 path = folder / Path(saved["file"]).name
                 if file_checksum(path) != saved["checksum"]:
-                    raise ValueError(Errors.B059.format(source=path))
+                    raise ValueError(Errors.B052.format(source=path))
                 shim.load_weights(path, record["save_id"])
         # Where a save was interrupted between the two files, the settings of this model are in `model`.
         belongs = saved_with in (None, record["save_id"]) or record["cfg"] is None
@@ -175,3 +179,35 @@ def _lock(folder: Path, *, shared: bool) -> Iterator[None]:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_whole_saves() -> Callable[[Language], Language]:
+    """Make the callback `spacy_binder.whole_saves.v1` for `[training.before_to_disk]`.
+
+    spaCy writes the files of a pipeline one after the other, in place. With this callback `spacy train` writes
+    `model-last` beside the old one, and puts it in its place when it is whole.
+
+    RETURNS (Callable): The callback. It changes `to_disk` of the pipeline for folders of this name, and no others.
+    """
+
+    def before_to_disk(nlp: Language) -> Language:
+        # `spacy train` calls `to_disk` of what it gets here, which has to be a pipeline.
+        nlp.to_disk = partial(_save_pipeline, nlp)  # type: ignore[method-assign]
+        return nlp
+
+    return before_to_disk
+
+
+def _save_pipeline(nlp: Language, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+    path = Path(path)
+    if path.name != DIR_MODEL_LAST:
+        type(nlp).to_disk(nlp, path, exclude=exclude)
+        return
+    new, old = (path.with_name(f"{path.name}.{state}") for state in ("new", "old"))
+    for left_over in (new, old):
+        rmtree(left_over, ignore_errors=True)
+    type(nlp).to_disk(nlp, new, exclude=exclude)
+    if path.exists():
+        path.rename(old)
+    new.rename(path)
+    rmtree(old, ignore_errors=True)

@@ -63,7 +63,7 @@ def test_other_family_works_or_says_why_not(family: str, tmp_path: Path) -> None
     pipe: Any = nlp.add_pipe("binder_ner", config=config)
     examples = demo_examples(nlp, ["news-01"], max_sentences=2)
     if reason:
-        with pytest.raises(ValueError, match=rf"\[B058\] The encoder '{re.escape(encoder)}' can't be used: .*{reason}"):
+        with pytest.raises(ValueError, match=rf"\[B046\] The encoder '{re.escape(encoder)}' can't be used: .*{reason}"):
             nlp.initialize(lambda: examples)
         return
     nlp.update(examples, sgd=nlp.initialize(lambda: examples))
@@ -121,7 +121,7 @@ def test_tokenizer_with_more_wordpieces_than_the_encoder(tmp_path: Path) -> None
     tokenizer.add_tokens(["Skarvholm"])
     tokenizer.save_pretrained(tmp_path)
     with pytest.raises(
-        ValueError, match=r"\[B058\].*its tokenizer has 501 wordpieces, but the encoder has vectors for 500"
+        ValueError, match=r"\[B046\].*its tokenizer has 501 wordpieces, but the encoder has vectors for 500"
     ):
         initialized(str(tmp_path))
 
@@ -154,7 +154,7 @@ def test_the_type_encoders_tokenizer_is_checked_too(tmp_path: Path) -> None:
 
 
 def test_family_without_gradient_checkpointing(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"\[B058\].*no gradient checkpointing.*gradient_checkpointing = false"):
+    with pytest.raises(ValueError, match=r"\[B046\].*no gradient checkpointing.*gradient_checkpointing = false"):
         initialized(make_encoder("squeezebert", tmp_path), gradient_checkpointing=True)
 
 

@@ -75,7 +75,7 @@ def test_training_stops_after_ten_such_steps_in_a_row(
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 tiny_nlp.update(examples, sgd=optimizer)
-    with pytest.raises(ValueError, match=r"B060.*10 training steps in a row"):
+    with pytest.raises(ValueError, match=r"B055.*10 training steps in a row"):
         tiny_nlp.update(examples, sgd=optimizer)
     assert pipe.n_skipped_steps == 19
 
@@ -98,7 +98,7 @@ def test_spacy_train_keeps_the_best_pipeline(
         return right(self, *args) if n_calls[0] <= 6 else with_wrong_gradients(lambda *args: right(self, *args))(*args)
 
     monkeypatch.setattr(BinderNER, "get_loss", get_loss)
-    with pytest.raises(ValueError, match="B060"), warnings.catch_warnings():
+    with pytest.raises(ValueError, match="B055"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"\[BW")
         train(tmp_path / "config.cfg", tmp_path / "out")
     best = spacy.load(tmp_path / "out" / "model-best").get_pipe("binder_ner")
@@ -110,7 +110,7 @@ def test_damaged_weights_are_told_at_inference(tiny_nlp: Language, pipe: BinderN
     doc = demo_examples(tiny_nlp, ["news-01"], max_sentences=1)[0].predicted
     shim: Any = pipe.model.get_ref("text_encoder").shims[0]
     next(shim.module.parameters()).data[:] = torch.nan
-    with pytest.warns(UserWarning, match=r"BW16.*'binder_ner'"):
+    with pytest.warns(UserWarning, match=r"BW12.*'binder_ner'"):
         assert len(pipe(doc).spans["sc"]) == 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -81,6 +81,9 @@ random_start = true
 [training]
 annotating_components = ["sentencizer"]
 
+[training.before_to_disk]
+@callbacks = "spacy_binder.whole_saves.v1"
+
 [training.batcher]
 @batchers = "spacy.batch_by_sequence.v1"
 

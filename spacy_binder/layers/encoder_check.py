@@ -32,7 +32,7 @@ def make_encoder(
     """
 
     def refuse(problem: str, advice: str = OTHERS) -> NoReturn:
-        raise ValueError(Errors.B058.format(encoder=name, problem=problem, advice=advice))
+        raise ValueError(Errors.B046.format(encoder=name, problem=problem, advice=advice))
 
     if transformer.config.is_encoder_decoder:
         refuse("it is an encoder with a decoder, like T5 or BART, and the vectors are those of the decoder")

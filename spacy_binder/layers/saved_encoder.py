@@ -108,7 +108,7 @@ def build_tokenizer(config: Any, files: Mapping[str, bytes]) -> TokenizerT:
     with TemporaryDirectory() as folder:
         for name, content in files.items():
             if name not in TOKENIZER_FILES:
-                raise ValueError(Errors.B056.format(where="the tokenizer's files", name=name))
+                raise ValueError(Errors.B023.format(where="the tokenizer's files", name=name))
             if name == "tokenizer_config.json":
                 with name_damage(name):
                     settings = _load_object(content)
@@ -148,7 +148,7 @@ def build_encoder(config: Any, weights: Mapping[str, Tensor], *, word_shapes: bo
     most = max(MAX_NUMBER, *(tensor.numel() for tensor in weights.values()), 0)
     for name, value in _settings(config.to_dict()):
         if isinstance(value, int) and value > most:
-            raise ValueError(Errors.B057.format(what="the config of the encoder", cause=f"{name} is {value}"))
+            raise ValueError(Errors.B027.format(what="the config of the encoder", cause=f"{name} is {value}"))
     with name_damage("the weights of the encoder"):
         with limit_sizes(weights):
             encoder = Encoder(AutoModel.from_config(config, trust_remote_code=False), word_shapes=word_shapes)
@@ -199,7 +199,7 @@ def name_damage(what: str) -> Iterator[None]:
         if isinstance(error, ValueError) and re.match(r"\[B\d", str(error)):
             raise
         cause = str(error).strip().split("\n")[0] or type(error).__name__
-        raise ValueError(Errors.B057.format(what=what, cause=cause)) from error
+        raise ValueError(Errors.B027.format(what=what, cause=cause)) from error
 
 
 def _load_object(content: bytes) -> dict[str, Any]:
@@ -212,7 +212,7 @@ def _load_object(content: bytes) -> dict[str, Any]:
 def _refuse(settings: Mapping[str, Any], where: str, endings: tuple[str, ...]) -> None:
     for name, value in _settings(settings):
         if value and (name in REFUSED or name.endswith(endings)):
-            raise ValueError(Errors.B056.format(where=where, name=name))
+            raise ValueError(Errors.B023.format(where=where, name=name))
 
 
 def _settings(settings: Any) -> Iterator[tuple[str, Any]]:

@@ -33,7 +33,7 @@ def unseal(content: bytes, source: str) -> bytes:
         return content
     checksum, content = content[len(MAGIC) : SIZE], content[SIZE:]
     if crc32(content).to_bytes(4, "big") != checksum:
-        raise ValueError(Errors.B059.format(source=source))
+        raise ValueError(Errors.B052.format(source=source))
     return content
 
 
