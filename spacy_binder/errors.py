@@ -36,9 +36,9 @@ class Errors:
     )
     B010 = (
         "[B010] Gold span {text!r} (tokens {start}:{end}) has the label '{label}', which component '{name}' doesn't "
-        "know. It knows: {labels}. Add it to the labels given to `initialize`. That is not called for a component that is "
-        "sourced from a trained pipeline: load that pipeline, call `nlp.get_pipe('{name}').add_label('{label}', "
-        "'a description')`, and save it, before you train."
+        "know. It knows: {labels}. Add it to the labels given to `initialize`. That is not called for a component that "
+        "is sourced from a trained pipeline. For such a one, load the pipeline, call `nlp.get_pipe('{name}').add_label("
+        "'{label}', 'a description')` and save it, before you train."
     )
     B011 = (
         "[B011] The tokenizer of '{encoder}' puts no special token before the text. BINDER needs one, like [CLS]: "
