@@ -5,7 +5,7 @@ PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help demo test fuzz test-wheel lint format install develop clean
+.PHONY: help demo test docs reference fuzz test-wheel lint format install develop clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/'
@@ -19,6 +19,10 @@ $(VENV)/developed: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
 	touch $@
 
+$(VENV)/documented: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[docs]"
+	touch $@
+
 install: $(VENV)/installed  ## make .venv with what the demo needs
 
 develop: $(VENV)/developed  ## and with what the tests need
@@ -28,6 +32,13 @@ demo: install  ## train on the embedded corpus, show scores and a page of spans
 
 test: develop lint  ## check types and style, run the tests
 	$(PYTEST)
+
+docs: $(VENV)/documented reference  ## build the site of the docs in site/, with its links checked
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	@echo "The site: site/index.html"
+
+reference: install  ## write docs/reference from docstrings, commands, configs and messages
+	$(BIN)/python docs/make_reference.py
 
 fuzz: develop  ## damage files of each format for long: FUZZ_MUTATIONS, FUZZ_SEED, and FUZZ_SECONDS with atheris
 	FUZZ_MUTATIONS=$${FUZZ_MUTATIONS:-20000} $(PYTEST) tests/corpora/test_fuzz.py
@@ -52,4 +63,4 @@ test-wheel: develop  ## build sdist and wheel, run the tests against the install
 	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps --editable .; exit $$status
 
 clean:  ## remove what make and the project made
-	rm -rf $(VENV) build dist *.egg-info project/corpus project/training project/metrics project/packages project/project.lock
+	rm -rf $(VENV) build dist site *.egg-info project/corpus project/training project/metrics project/packages project/project.lock
