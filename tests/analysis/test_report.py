@@ -3,15 +3,17 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from test_metrics import LABELS, TEXT, doc_of, entity
 
-from spacy_binder.analysis.docs import EvaluatedDoc
+from spacy_binder.analysis.docs import Entity, EvaluatedDoc
 from spacy_binder.analysis.metrics import metrics
 from spacy_binder.analysis.report import report_page
+from spacy_binder.analysis.report.sentences import MAX_HEIGHT, draw_spans
 
 EMPTY = {"area", "br", "col", "hr", "input", "link", "meta"}
 
@@ -60,8 +62,47 @@ def test_page_shows_the_figures(docs: list[EvaluatedDoc]) -> None:
 def test_worst_sentences_come_first(docs: list[EvaluatedDoc]) -> None:
     page = page_of(docs, n_sentences=1)
     assert page.count("<article") == 1
-    assert "<header>2.1</header>" in page
+    assert "<header>document 2, sentence 1</header>" in page
     assert "1 of 4 sentences" in page
+
+
+def test_boxes_are_inside_each_other() -> None:
+    """A span that crosses the end of another one becomes two boxes. Those that the other side hasn't are marked."""
+    gold = {entity(4, 3, "ORG"), entity(6, 1, "PER")}
+    doc = doc_of(gold, {entity(4, 3, "ORG"): 0.9, entity(5, 3, "PER"): 0.8, entity(12, 1, "PER"): 0.7})
+    colors = {"ORG": "#111111", "PER": "#222222"}
+
+    def drawn(spans: Iterable[Entity], others: Iterable[Entity]) -> str:
+        page = draw_spans(doc, (0, 8), spans, others, colors)
+        page = re.sub(r"<b>(.*?)</b></span>", r" \1]", page)
+        return re.sub(r'<span class="box( differs)?" style="--c:#\w+;--h:(\d)">', r"[\2", page)
+
+    assert drawn(doc.gold, doc.predicted) == (
+        '<div class="spans" style="--h:2">the Rector of the [1University of [0Vermont PER ✗] ORG] left</div>'
+    )
+    assert drawn(doc.predicted, doc.gold) == (
+        '<div class="spans" style="--h:2">the Rector of the [1University [0of Vermont PER… ✗] ORG] [0left …PER ✗]</div>'
+    )
+
+
+def test_a_box_that_many_are_in_does_not_get_higher() -> None:
+    spans = {entity(0, n, "PER"): 0.9 for n in range(1, 9)}
+    page = draw_spans(doc_of(set(), spans), (0, 8), spans, (), {"PER": "#111111"})
+    assert max(map(int, re.findall(r"--h:(\d+)", page))) == MAX_HEIGHT
+    assert page.count("PER ✗</b>") == 8
+
+
+def test_long_labels_are_turned() -> None:
+    """A table with a column for each would not fit beside anything."""
+    for label, turned in (("PER", False), ("A_VERY_LONG_LABEL_NAME", True)):
+        labels = [f"{label}_{i}" for i in range(10)]
+        docs = [doc_of({entity(0, 2, labels[0])}, {})]
+        page = report_page(docs, metrics(docs, labels), title="", model="")
+        assert ('class="confusion turned"' in page) == turned
+
+
+def test_there_is_one_pair_of_words(docs: list[EvaluatedDoc]) -> None:
+    assert not re.search("false.(positive|negative)", page_of(docs))
 
 
 def test_page_is_well_formed_and_refers_to_nothing_outside(docs: list[EvaluatedDoc]) -> None:
@@ -86,7 +127,7 @@ def test_charts(docs: list[EvaluatedDoc]) -> None:
     """A curve needs two points, and there is one bar per bin."""
     found = metrics(docs, ["LOC", *LABELS])
     page = report_page(docs, found, title="", model="")
-    curves = re.findall(r'<polyline class="(\w+)" stroke="#\w+" points="([\d., ]+) "><title>(\w+)<', page)
+    curves = re.findall(r'<polyline class="(\w+)"(?: style="--c:#\w+")? points="([\d., ]+) "><title>(\w+)<', page)
     assert [(style, len(points.split()), name) for style, points, name in curves] == [
         ("label", 3, "ORG"),
         ("label", 4, "PER"),

@@ -13,10 +13,13 @@ from ..calibration import ScoredSpans, count_found, scored_by_label, scored_span
 from ..docs import EvaluatedDoc
 from .sentences import worst_sentences
 
-COLORS = ["#4c78a8", "#f58518", "#54a24b", "#e45756", "#72b7b2", "#b279a2", "#9d755d", "#d67195", "#79706e", "#8c6d31"]
+# White text can be read on each of them.
+COLORS = ["#3b6ea5", "#b45f06", "#38761d", "#c0392b", "#117a73", "#8e4a9e", "#7a5543", "#ad3a68", "#5f6368", "#6e6116"]
 HEADER = ("", "Gold", "Found", "P", "R", "F1")
 # A curve with more points looks the same.
 MOST_POINTS = 200
+# With more characters in all labels together, a table with a column per label is too wide.
+MOST_CHARACTERS = 60
 
 
 def report_page(
@@ -45,6 +48,7 @@ def report_page(
         colors=colors,
         header_cells=HEADER,
         respects=respect_rows(found),
+        turned=sum(map(len, colors)) > MOST_CHARACTERS,
         n_mistakes=max(sum(found["mistakes"].values()), 1),
         curves=_curves(docs, list(colors)),
         sentences=sentences,

@@ -1,17 +1,31 @@
-"""Sentences with gold spans above predicted ones, drawn by displaCy."""
+"""Sentences with gold spans above predicted ones. Spans are drawn as boxes inside each other."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
-from spacy import displacy
 
 from ..docs import Entity, EvaluatedDoc
 from ..mistakes import Mistake, pair_mistakes
+
+# A box that has more boxes inside does not get higher.
+MAX_HEIGHT = 6
+
+
+class Box(NamedTuple):
+    """A span, or the part of it that fits into the box around it.
+
+    start, end (int): Its characters.
+    span (Entity): The whole span.
+    """
+
+    start: int
+    end: int
+    span: Entity
 
 
 def worst_sentences(
@@ -22,8 +36,8 @@ def worst_sentences(
     docs (Sequence[EvaluatedDoc]): The docs.
     colors (Mapping[str, str]): One color per label.
     most (int): The maximum number of sentences to draw.
-    RETURNS (tuple[list[dict], int]): Doc, number, mistakes and drawings of each sentence, and the number of all
-        sentences.
+    RETURNS (tuple[list[dict], int]): Doc, place in words, mistakes and drawings of each sentence, and the number of
+        all sentences.
     """
     rows: list[tuple[int, int, int, list[Mistake]]] = []
     for i, doc in enumerate(docs):
@@ -39,11 +53,11 @@ def worst_sentences(
     sentences = [
         {
             "doc": docs[i],
-            "number": f"{i + 1}.{j + 1}",
+            "place": f"document {i + 1}, sentence {j + 1}",
             "mistakes": mistakes,
             "drawn": {
-                "gold": _draw(docs[i], docs[i].sentences[j], docs[i].gold, colors),
-                "predicted": _draw(docs[i], docs[i].sentences[j], docs[i].predicted, colors),
+                "gold": draw_spans(docs[i], docs[i].sentences[j], docs[i].gold, docs[i].predicted, colors),
+                "predicted": draw_spans(docs[i], docs[i].sentences[j], docs[i].predicted, docs[i].gold, colors),
             },
         }
         for _, i, j, mistakes in rows[:most]
@@ -51,18 +65,61 @@ def worst_sentences(
     return sentences, len(rows)
 
 
-def _draw(doc: EvaluatedDoc, sentence: tuple[int, int], spans: Iterable[Entity], colors: Mapping[str, str]) -> Markup:
+def draw_spans(
+    doc: EvaluatedDoc,
+    sentence: tuple[int, int],
+    spans: Iterable[Entity],
+    others: Iterable[Entity],
+    colors: Mapping[str, str],
+) -> Markup:
+    """Draw the spans of a sentence as boxes.
+
+    doc (EvaluatedDoc): The doc.
+    sentence (tuple[int, int]): First token and end of the sentence.
+    spans (Iterable[Entity]): Spans of the doc. Those that begin in the sentence are drawn.
+    others (Iterable[Entity]): The spans to compare with. A span that is not among them is marked.
+    colors (Mapping[str, str]): One color per label.
+    RETURNS (Markup): HTML.
+    """
     first, end = sentence
-    start_char, end_char = doc.tokens[first][0], doc.tokens[end - 1][1]
-    drawn = []
+    start_char, end_char = int(doc.tokens[first][0]), int(doc.tokens[end - 1][1])
     # Most spans of a long doc are in other sentences.
-    for span in sorted(span for span in spans if span.start < end_char and start_char < span.end):
-        span_start, span_end = doc.tokens_of(span)
-        if first <= span_start < end:
-            # displaCy escapes the tokens, but not the labels.
-            place = {"start_token": span_start - first, "end_token": min(span_end, end) - first}
-            drawn.append({**place, "label": str(escape(span.label))})
-    tokens = [doc.text[a:b] for a, b in doc.tokens[first:end]]
-    parsed = {"text": " ".join(tokens), "tokens": tokens, "spans": drawn}
-    options = {"colors": {str(escape(label)): color for label, color in colors.items()}}
-    return Markup(displacy.render(parsed, style="span", manual=True, options=options, jupyter=False))
+    boxes = [
+        Box(max(span.start, start_char), min(span.end, end_char), span)
+        for span in spans
+        if span.start < end_char and start_char < span.end and first <= doc.tokens_of(span)[0] < end
+    ]
+    drawn, height = _draw_boxes(doc, start_char, end_char, boxes, set(others), colors)
+    return Markup('<div class="spans" style="--h:{}">{}</div>').format(height, drawn)
+
+
+def _draw_boxes(
+    doc: EvaluatedDoc, start: int, end: int, boxes: list[Box], others: set[Entity], colors: Mapping[str, str]
+) -> tuple[Markup, int]:
+    """RETURNS (tuple[Markup, int]): The text from start to end with boxes, and how many are inside each other."""
+    parts: list[Markup] = []
+    most = 0
+    left = sorted(boxes, key=lambda box: (box.start, -box.end, box.span))
+    while left:
+        box, *after = left
+        inside = [Box(other.start, min(other.end, box.end), other.span) for other in after if other.start < box.end]
+        # The rest of a span that crosses the end of this one is another box. It begins with a word.
+        text = doc.text[box.end : end]
+        word = end - len(text.lstrip())
+        crossing = [Box(word, other.end, other.span) for other in after if other.start < box.end and other.end > word]
+        left = [other for other in after if other.start >= box.end] + crossing
+        left.sort(key=lambda box: (box.start, -box.end, box.span))
+        drawn, height = _draw_boxes(doc, box.start, box.end, inside, others, colors)
+        parts += [escape(doc.text[start : box.start]), _draw_box(doc, box, drawn, height, others, colors)]
+        start, most = box.end, max(most, height + 1)
+    return Markup("").join([*parts, escape(doc.text[start:end])]), min(most, MAX_HEIGHT)
+
+
+def _draw_box(
+    doc: EvaluatedDoc, box: Box, drawn: Markup, height: int, others: set[Entity], colors: Mapping[str, str]
+) -> Markup:
+    span, differs = box.span, box.span not in others
+    before, after = "…" * (box.start > span.start), "…" * (box.end < span.end)
+    return Markup('<span class="box{}" style="--c:{};--h:{}">{}<b>{}{}{}{}</b></span>').format(
+        " differs" if differs else "", colors[span.label], height, drawn, before, span.label, after, " ✗" * differs
+    )
