@@ -1,10 +1,11 @@
-"""Write the pages of docs/reference from docstrings, signatures, commands, configs and messages: `make reference`.
+"""Write docs/reference from docstrings, signatures, commands, configs and messages: `make reference`.
 
 tests/docs/test_reference.py fails where a page is not what this script writes.
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
@@ -30,6 +31,8 @@ from spacy_binder.scorer import binder_score
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 NOTE = "<!-- Written by docs/make_reference.py. Change what it reads, then run `make reference`. -->"
+TABLE_START = "<!-- modules: written by docs/make_reference.py -->"
+TABLE_END = "<!-- end of modules -->"
 # The arguments that all readers have. `SourceCorpus` describes them.
 SHARED = ("path", "spans_key", "strict", "max_length", "augmenter")
 # The settings of `spacy_binder.Binder.v1` that are blocks of their own.
@@ -99,6 +102,7 @@ def argument_table(function: Callable, described: Described, *, skip: Iterable[s
     rows = []
     for name, parameter in inspect.signature(function).parameters.items():
         if name not in skip:
+            assert name in described.arguments, f"the docstring of {function.__name__} has no {name}"
             kind, text = described.arguments[name]
             rows.append((f"`{name}`", kind, value(parameter.default), without_default(text)))
     return table(("setting", "type", "default", "what it does"), rows)
@@ -222,7 +226,6 @@ def registered(kind: str) -> list[tuple[str, Callable]]:
 def readers_page() -> str:
     """RETURNS (str): The readers, which are also the formats of `convert`."""
     shared = describe(SourceCorpus.__init__)
-    shared.arguments.pop("read")
     sections: dict[Callable, list[str]] = {}
     for name, function in registered("readers"):
         sections.setdefault(function, []).append(name)
@@ -232,8 +235,7 @@ def readers_page() -> str:
         rows = argument_table(function, described, skip=SHARED) if described.arguments else ""
         summary = described.summary.removesuffix(" No options of its own.")
         parts += [f"### {', '.join(f'`{name}`' for name in names)}", summary, rows]
-    _, jsonl = next(pair for pair in registered("readers") if "jsonl" in pair[0])
-    rows = argument_table(jsonl, shared)
+    rows = argument_table(SourceCorpus.__init__, shared, skip=("self", "read", "options"))
     return page(
         "Readers",
         "Each format is a reader of `spacy train`, which a config names by `@readers`, and a format of "
@@ -278,7 +280,7 @@ def cli_page() -> str:
 def option_default(parameter: Any) -> str:
     """RETURNS (str): The default of an option, or nothing where there is none."""
     if parameter.is_flag:
-        return "off"
+        return "on" if parameter.default else "off"
     return "" if parameter.default in (None, "") else f"`{parameter.default}`"
 
 
@@ -371,12 +373,39 @@ PAGES = {
 }
 
 
+def modules_table() -> str:
+    """RETURNS (str): What each module of the package is for, in the order of tests/test_layout.py."""
+    source = ast.parse((ROOT / "tests" / "test_layout.py").read_text(encoding="utf8"))
+    [order] = (
+        node.value for node in source.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ROWS"
+    )
+    package = ROOT / "spacy_binder"
+    cells = []
+    for number, names in enumerate(ast.literal_eval(order), start=1):
+        for path in sorted(
+            path for name in names for path in (package / f"{name}.py", *(package / name).rglob("*.py"))
+        ):
+            if path.exists() and path.name != "__init__.py":
+                summary = ast.get_docstring(ast.parse(path.read_text(encoding="utf8"))) or ""
+                first = " ".join(summary.split("\n\n")[0].split())
+                cells.append((str(number), f"`{path.relative_to(package).as_posix()}`", first))
+    return table(("row", "module", "what it is for"), cells)
+
+
+def architecture_page() -> str:
+    """RETURNS (str): docs/architecture.md with the table of modules as it is now."""
+    text = (DOCS / "architecture.md").read_text(encoding="utf8")
+    before, rest = text.split(f"{TABLE_START}\n")
+    return f"{before}{TABLE_START}\n\n{modules_table()}\n\n{TABLE_END}{rest.split(TABLE_END)[1]}"
+
+
 def main() -> None:
-    """Write all pages."""
+    """Write all pages, and the table of modules in docs/architecture.md."""
     folder = DOCS / "reference"
     folder.mkdir(exist_ok=True)
     for name, make in PAGES.items():
         (folder / f"{name}.md").write_text(make(), encoding="utf8")
+    (DOCS / "architecture.md").write_text(architecture_page(), encoding="utf8")
 
 
 if __name__ == "__main__":
