@@ -1,11 +1,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# What `make app` opens.
+MODEL ?= project/training/demo/binder-guideline/model-best
 PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help demo test docs reference fuzz test-wheel lint format install develop clean
+.PHONY: help demo app test docs reference fuzz test-wheel lint format install develop clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/'
@@ -23,6 +25,10 @@ $(VENV)/documented: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[docs]"
 	touch $@
 
+$(VENV)/with-app: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[app]"
+	touch $@
+
 install: $(VENV)/installed  ## make .venv with what the demo needs
 
 develop: $(VENV)/developed  ## and with what the tests need
@@ -30,11 +36,16 @@ develop: $(VENV)/developed  ## and with what the tests need
 demo: install  ## train on the embedded corpus, show scores and a page of spans
 	cd project && ../$(BIN)/python -m spacy project run all
 
+app:  ## open a page to try the demo pipeline, or another one by MODEL=folder
+	@test -d $(MODEL) || { echo "There is no pipeline in $(MODEL). Run 'make demo' first: it trains one."; exit 1; }
+	@$(MAKE) --no-print-directory $(VENV)/with-app
+	$(BIN)/python -m spacy binder app $(MODEL)
+
 test: develop lint  ## check types and style, run the tests
 	$(PYTEST)
 
 docs: $(VENV)/documented reference  ## build the site of the docs in site/, with its links checked
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	@echo "The site: site/index.html"
 
 reference: install  ## write docs/reference from docstrings, commands, configs and messages

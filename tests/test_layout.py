@@ -17,6 +17,7 @@ ROWS = [
     {"layers"},
     {"architectures", "annotations", "gold", "saving", "scorer", "pipeline"},
     {"corpora", "analysis"},
+    {"app"},
     {"cli"},
 ]
 PLACE = {name: i for i, row in enumerate(ROWS) for name in row}

@@ -1,8 +1,9 @@
 """Register the commands of `python -m spacy binder`, one per file."""
 
-from spacy.cli._util import app
+from spacy.cli._util import app as spacy_cli
 from typer import Typer
 
+from .app import app_cli
 from .calibrate import calibrate_cli
 from .convert import convert_cli
 from .evaluate import evaluate_cli
@@ -10,7 +11,7 @@ from .init_config import init_config_cli
 from .optimize import optimize_cli
 
 binder_cli = Typer(name="binder", help="Commands of spacy-binder", no_args_is_help=True)
-app.add_typer(binder_cli)
+spacy_cli.add_typer(binder_cli)
 
 
 @binder_cli.callback()
@@ -23,3 +24,4 @@ binder_cli.command("evaluate")(evaluate_cli)
 binder_cli.command("optimize")(optimize_cli)
 binder_cli.command("convert")(convert_cli)
 binder_cli.command("init-config")(init_config_cli)
+binder_cli.command("app")(app_cli)

@@ -1,0 +1,148 @@
+"""Find the spans of types that a user described. Sessions share a pipeline, but not their types."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, NamedTuple
+
+from spacy.language import Language
+
+from ..analysis.component import get_component
+from ..analysis.docs import FLOOR
+from ..pipeline import BinderNER
+from ..spans.decoding import Candidates, filter_margins
+from ..spans.margins import margin_limits, published_scores
+from .given import EntityType
+
+# One search at a time: several would slow down each other, and need more memory.
+SEARCHING = Lock()
+
+
+class FoundSpan(NamedTuple):
+    """A span that the pipeline found.
+
+    start, end (int): Its first character, and the one after its last.
+    label (str): Its label.
+    score (float): Its score, from 0 to 1.
+    """
+
+    start: int
+    end: int
+    label: str
+    score: float
+
+
+@dataclass
+class Searched:
+    """The result of a search.
+
+    offsets (list[tuple[int, int]]): First character and end of each token.
+    candidates (Candidates): The spans that beat the threshold of the search.
+    cfg (dict): The settings of the search.
+    messages (list[str]): Warnings of the pipeline.
+    is_whole (bool): Whether a search with a higher threshold would find nothing else.
+    """
+
+    offsets: list[tuple[int, int]]
+    candidates: Candidates
+    cfg: dict[str, Any]
+    messages: list[str]
+    is_whole: bool
+
+    def spans(self, threshold: float) -> list[FoundSpan]:
+        """RETURNS (list[FoundSpan]): What the pipeline publishes with a threshold, in document order."""
+        labels = tuple(self.cfg["labels"])
+        limits = margin_limits({**self.cfg, "threshold": threshold}, labels)
+        found = filter_margins(self.candidates, limits, allow_overlap=self.cfg["allow_overlap"])
+        scores = published_scores(found.margin, self.cfg["calibration"])
+        columns = (found.start.tolist(), found.end.tolist(), found.label.tolist(), scores.tolist())
+        return [
+            FoundSpan(self.offsets[start][0], self.offsets[end - 1][1], labels[label], score)
+            for start, end, label, score in zip(*columns, strict=True)
+        ]
+
+
+def types_of(pipe: BinderNER) -> list[EntityType]:
+    """RETURNS (list[EntityType]): The types of a component."""
+    thresholds = pipe.cfg["thresholds"]
+    return [EntityType(label, text, thresholds.get(label)) for label, text in pipe.label_data.items()]
+
+
+def with_types(nlp: Language, name: str, types: Sequence[EntityType]) -> BinderNER:
+    """Make a component with other types. It shares the weights, and the pipeline's own component stays as it is.
+
+    nlp (Language): The pipeline.
+    name (str): Its component.
+    types (Sequence[EntityType]): The types.
+    RETURNS (BinderNER): The component. It is in no pipeline.
+    """
+    shared = get_component(nlp, name)
+    pipe = BinderNER(nlp.vocab, shared.model, name)
+    pipe.cfg.update(shared.cfg.copy())
+    wanted = [type_.label for type_ in types]
+    for label in pipe.labels:
+        if label not in wanted:
+            pipe.remove_label(label)
+    for type_ in types:
+        pipe.add_label(type_.label, type_.description)
+    pipe.cfg["thresholds"] = {type_.label: type_.threshold for type_ in types if type_.threshold is not None}
+    return pipe
+
+
+class Finder:
+    """Finds spans for one session. It runs the encoder only if the text or the types have changed."""
+
+    def __init__(self, nlp: Language, name: str) -> None:
+        """
+        nlp (Language): The pipeline, which other sessions may use at the same time.
+        name (str): Its component.
+        """
+        self.nlp = nlp
+        self.name = name
+        # How often the encoder was run.
+        self.n_searches = 0
+        self._last: dict[Any, Searched] = {}
+
+    def find(self, text: str, types: Sequence[EntityType], threshold: float) -> tuple[list[FoundSpan], list[str]]:
+        """Find the spans of a text.
+
+        text (str): The text.
+        types (Sequence[EntityType]): The types.
+        threshold (float): The score that a span has to exceed, unless its type has a threshold of its own.
+        RETURNS (tuple[list[FoundSpan], list[str]]): The spans, in document order, and warnings of the pipeline.
+        """
+        key = (text, tuple(types))
+        is_joint = get_component(self.nlp, self.name).cfg["joint_inference"]
+        # All thresholds of the slider are above the floor: spans that beat a higher one are among those of the lowest.
+        # In joint inference the threshold also applies to starts and ends, whose scores are not in the result.
+        lowest = threshold if is_joint else min(FLOOR, threshold)
+        searched = self._search(key, lowest)
+        if not searched.is_whole and lowest < threshold:
+            searched = self._search(key, threshold)
+        return searched.spans(threshold), searched.messages
+
+    def _search(self, key: tuple[str, tuple[EntityType, ...]], threshold: float) -> Searched:
+        found = self._last.get((key, threshold))
+        if found is None:
+            # Of one text and table, at several thresholds.
+            self._last = {known: found for known, found in self._last.items() if known[0] == key}
+            found = self._last[key, threshold] = self._run(*key, threshold)
+        return found
+
+    def _run(self, text: str, types: tuple[EntityType, ...], threshold: float) -> Searched:
+        self.n_searches += 1
+        place = self.nlp.pipe_names.index(self.name)
+        later = self.nlp.pipe_names[place:]
+        with SEARCHING, warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            pipe = with_types(self.nlp, self.name, types)
+            pipe.cfg["threshold"] = threshold
+            # A type may have a threshold of its own below the floor or above it. Both are searched from here.
+            [doc] = self.nlp.pipe([text], disable=later)
+            [candidates] = pipe.predict([doc])
+        messages = [str(one.message) for one in caught if str(one.message).startswith("[BW")]
+        offsets = [(token.idx, token.idx + len(token)) for token in doc]
+        return Searched(offsets, candidates, dict(pipe.cfg), messages, is_whole=not pipe.n_dropped)
