@@ -114,7 +114,8 @@ def passage_borders(doc: Doc, max_tokens: int, first: int = 0) -> list[tuple[int
 
     doc (Doc): The doc.
     max_tokens (int): The most tokens per passage.
-    first (int): The most tokens of the first passage. Defaults to 0, which means `max_tokens`.
+    first (int): The most tokens of the first passage, if its first sentence is not longer. Defaults to 0, which means
+        `max_tokens`.
     RETURNS (list[tuple[int, int]]): First token and end of each passage.
     """
     starts = numpy.array([token.is_sent_start is True for token in doc], dtype=bool)
@@ -129,6 +130,9 @@ def passage_borders(doc: Doc, max_tokens: int, first: int = 0) -> list[tuple[int
         end = min(start + most, len(doc))
         if end < len(doc):
             sentence = start + 1 + numpy.flatnonzero(starts[start + 1 : end + 1])
+            if most < max_tokens and not len(sentence):
+                # The first passage has at least one sentence.
+                sentence = start + 1 + numpy.flatnonzero(starts[start + 1 : start + max_tokens + 1])[:1]
             free = start + 1 + numpy.flatnonzero(~inside[start + 1 : end + 1])
             end = int(sentence[-1]) if len(sentence) else int(free[-1]) if len(free) else end
         borders.append((start, end))

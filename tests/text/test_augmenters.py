@@ -112,6 +112,14 @@ def test_borders_of_ten_tokens(sentences: list[int], spans: Spans, expected: lis
     assert passage_borders(with_sentences, 4) == expected
 
 
+@pytest.mark.parametrize(("first", "end"), [(1, 4), (3, 4), (4, 4), (7, 4), (8, 8)])
+def test_the_first_passage_has_a_sentence_at_least(first: int, end: int) -> None:
+    """A random length may be shorter than the first sentence. Without sentences, it stays as it is."""
+    doc = make_doc(20, [(0, 4, "ORG")], sentences=[4, 8, 12, 16])
+    assert passage_borders(doc, 8, first) == [(0, end), (end, end + 8), *([(12, 20)] if end == 4 else [(16, 20)])]
+    assert passage_borders(make_doc(20), 8, first)[0] == (0, first)
+
+
 def test_borders_that_fall_elsewhere_each_time() -> None:
     """With `random_start` only the first chunk is shorter; no token is lost, and the seed decides."""
     doc = make_doc(20, sentences=range(20))
