@@ -1,5 +1,6 @@
 """`spacy binder convert`: convert source files of a known format to DocBins."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional, get_type_hints
@@ -12,6 +13,8 @@ from .output import check_file, check_folder
 if TYPE_CHECKING:
     from ..corpora.problems import Problems
 
+# Part of a corpus -> what files of it are called.
+PARTS = {"train": "train(ing)?", "dev": "(dev(el)?|development|val(id)?|validation|testa)", "test": "test(b|ing)?"}
 # Type of an option -> words for it, and whether a value has it.
 VALUES: dict[Any, tuple[str, Callable[[Any], bool]]] = {
     str: ("a text", lambda value: isinstance(value, str)),
@@ -67,7 +70,30 @@ def convert_cli(
         return
     msg.table([counts.row()], header=HEADER, divider=True, aligns=("r",) * len(HEADER))
     show_problems(problems)
+    parts = files_of_parts(source)
+    # These options choose documents of one part.
+    if parts and not {"split", "names", "documents"} & {option for option, value in options.items() if value}:
+        listed = ", ".join(printable(file.relative_to(source)) for file in parts.values())
+        msg.warn(
+            f"{printable(source)} has files of several parts, and the documents of all of them are in "
+            f"{printable(output)}: {listed}",
+            f"To train, convert each part to a file of its own: {printable(parts['train'])} to train.spacy, and so on.",
+        )
     msg.good(f"Wrote {counts.documents:,} documents", printable(output))
+
+
+def files_of_parts(source: Path) -> dict[str, Path]:
+    """Look in a folder for files of a training part and of other parts, by their names.
+
+    source (Path): The file or folder that was read.
+    RETURNS (dict[str, Path]): One file or folder per part. Empty unless there are a training part and another.
+    """
+    parts: dict[str, Path] = {}
+    for path in sorted(source.iterdir()) if source.is_dir() else ():
+        for part, pattern in PARTS.items():
+            if not path.name.startswith(".") and re.search(rf"(?<![a-z]){pattern}(?![a-z])", path.name.lower()):
+                parts.setdefault(part, path)
+    return parts if "train" in parts and len(parts) > 1 else {}
 
 
 def show_problems(problems: "Problems") -> None:

@@ -12,7 +12,7 @@ from spacy.tokens import Doc, Span
 from ..errors import Errors
 from .files import numbered_lines, source_files, whole_text
 from .problems import Problems, wrong_format
-from .sentences import set_sentence_starts
+from .sentences import start_sentences_at_lines
 from .spans import Annotation, set_spans_by_characters
 
 TEXT, ANNOTATIONS = ".txt", ".ann"
@@ -50,7 +50,7 @@ def read_brat(
         annotations = list(_read_annotations(annotations_path, text, problems))
         set_spans_by_characters(doc, annotations, spans_key=spans_key, path=annotations_path, problems=problems)
         if sentences:
-            _start_sentences_at_lines(doc)
+            start_sentences_at_lines(doc)
         yield doc
 
 
@@ -103,13 +103,3 @@ def _read_annotations(path: Path, text: str, problems: Problems) -> Iterator[Ann
             problems.add("other text", path, number, quoted)
         else:
             yield Annotation(start, end, label, number)
-
-
-def _start_sentences_at_lines(doc: Doc) -> None:
-    is_due = True
-    starts = []
-    for token in doc:
-        # Whitespace belongs to the line before.
-        starts.append(is_due and not token.is_space)
-        is_due = token.is_space and (is_due or "\n" in token.text)
-    set_sentence_starts(doc, starts)

@@ -20,6 +20,12 @@ SUFFIXES = (".conll", ".tsv", ".txt", ".iob", ".iob2", ".bio", ".train", ".dev",
 BORDER = "-DOCSTART-"
 SEPARATORS = " \t"
 SPACES = re.compile(" +")
+# A comment of CoNLL-U, or a line of it: the number of a token and nine other columns.
+CONLLU = re.compile(r"# ?(?:newdoc|newpar|sent_id|text|global\.columns|meta::)|\d+(?:[-.]\d+)?(?:\t[^\t]*){9,}$")
+NO_CONLLU = (
+    "a token and its tag per line. Of CoNLL-U, `spacy convert` reads tags such as name=B-PER in the last column. "
+    "Convert its output by `--format ents`"
+)
 
 
 class Sentence(NamedTuple):
@@ -112,7 +118,10 @@ def _sentences(path: Path, columns: Columns) -> Iterator[Sentence]:
         tags = [parse_tag(text, columns.label) for text in texts]
         if columns.comment and line.startswith(columns.comment) and (not tags or None in tags):
             continue
-        if len(fields) <= len(columns.tags) or not word:
+        fits = len(fields) > len(columns.tags) and word
+        if (not fits or None in tags) and CONLLU.match(line):
+            raise wrong_format(path, number, "this is CoNLL-U, which has no column of tags for entities", NO_CONLLU)
+        if not fits:
             expected = "a token and a tag" if len(columns.tags) == 1 else f"a token and {len(columns.tags)} tags"
             raise wrong_format(path, number, f"{len(fields)} column(s) in {line!r}", expected)
         for level, tag, text in zip(sentence.levels, tags, texts, strict=True):

@@ -220,10 +220,20 @@ def make_inline_corpus(
 
 
 def make_jsonl_corpus(
-    path: PathT, *, spans_key: str = "sc", strict: bool = False, max_length: int = 0, augmenter: AugmenterT = None
+    path: PathT,
+    *,
+    spans_key: str = "sc",
+    strict: bool = False,
+    max_length: int = 0,
+    augmenter: AugmenterT = None,
+    sentences: bool = False,
 ) -> SourceCorpus:
-    """Train from JSON with a text and character offsets. No options of its own."""
-    return SourceCorpus(read_jsonl, path, spans_key, strict, max_length, augmenter)
+    """Train from JSON with a text and character offsets.
+
+    sentences (bool): Whether each line of a text is a sentence. Sentences of a record itself (`sents`) are preferred.
+        Defaults to False: only the record's own.
+    """
+    return SourceCorpus(read_jsonl, path, spans_key, strict, max_length, augmenter, sentences=sentences)
 
 
 def make_label_studio_corpus(

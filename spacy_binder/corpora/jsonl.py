@@ -14,7 +14,7 @@ from .files import source_files
 from .json_values import JSON_SUFFIXES, json_objects, show
 from .problems import Problems
 from .records import KnownKeys, WrongRecord, names_of, read_records
-from .sentences import set_sentence_starts
+from .sentences import set_sentence_starts, start_sentences_at_lines
 from .spans import Annotation, set_spans_by_characters
 
 # Names that exports use for the text, for the spans, and for the borders of a span. The first one wins.
@@ -29,7 +29,9 @@ EXPECTED = (
 ADVICE = f"Keys that are known: {', '.join(SPAN_KEYS)}."
 
 
-def read_jsonl(path: Path, nlp: Language, *, spans_key: str = "sc", problems: Problems) -> Iterator[Doc]:
+def read_jsonl(
+    path: Path, nlp: Language, *, spans_key: str = "sc", problems: Problems, sentences: bool = False
+) -> Iterator[Doc]:
     """Read JSON objects with `text` and spans, one per line or in an array.
 
     path (Path): A file or folder.
@@ -37,14 +39,15 @@ def read_jsonl(path: Path, nlp: Language, *, spans_key: str = "sc", problems: Pr
     spans_key (str): Key of doc.spans that receives the spans. Of several groups under `spans`, the one with this key
         is read first. Defaults to "sc".
     problems (Problems): Counts spans and records that do not fit, and records with an `answer` other than "accept".
+    sentences: See `make_jsonl_corpus`.
     YIELDS (Doc): The documents.
     RAISES (ValueError): If the file is not in the format, or no record has spans under a known key.
     """
     for file in source_files(path, JSON_SUFFIXES):
-        yield from _read_file(file, nlp, spans_key, problems)
+        yield from _read_file(file, nlp, spans_key, problems, sentences)
 
 
-def _read_file(path: Path, nlp: Language, spans_key: str, problems: Problems) -> Iterator[Doc]:
+def _read_file(path: Path, nlp: Language, spans_key: str, problems: Problems, sentences: bool) -> Iterator[Doc]:
     known = KnownKeys(path, EXPECTED, ADVICE)
 
     def read(number: int, value: dict[str, Any]) -> Doc | None:
@@ -57,6 +60,8 @@ def _read_file(path: Path, nlp: Language, spans_key: str, problems: Problems) ->
             raise WrongRecord(f"an object with {names_of(value)}", EXPECTED)
         lists = _annotations(value, number, spans_key)
         doc = _make_doc(text, value, nlp)
+        if sentences and not doc.has_annotation("SENT_START"):
+            start_sentences_at_lines(doc)
         known.add(value, lists is not None)
         if lists is None:
             problems.add("no spans", path, number, text, intended=True)

@@ -17,3 +17,16 @@ def set_sentence_starts(doc: Doc, starts: Iterable[bool]) -> None:
     """
     values = numpy.asarray([1 if start else -1 for start in starts], dtype="int64")
     doc.from_array([SENT_START], values.astype("uint64"))  # type: ignore[arg-type]
+
+
+def start_sentences_at_lines(doc: Doc) -> None:
+    """Start a sentence at the first word of each line. Whitespace belongs to the line before.
+
+    doc (Doc): The doc.
+    """
+    is_due = True
+    starts = []
+    for token in doc:
+        starts.append(is_due and not token.is_space)
+        is_due = token.is_space and (is_due or "\n" in token.text)
+    set_sentence_starts(doc, starts)

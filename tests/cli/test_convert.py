@@ -8,11 +8,12 @@ from typing import Any, get_type_hints
 import pytest
 import spacy
 from conftest import spans_of
+from spacy.cli.convert import convert
 from spacy.tokens import Doc, DocBin
 from typer.testing import CliRunner
 
 from spacy_binder.cli import binder_cli
-from spacy_binder.cli.convert import VALUES, parse_options
+from spacy_binder.cli.convert import VALUES, files_of_parts, parse_options
 from spacy_binder.corpora.formats import FORMATS
 from spacy_binder.corpora.source import reader_options
 
@@ -157,6 +158,66 @@ def test_convert_other_names_of_files(source: Path, tmp_path: Path) -> None:
     printed = run(strange, tmp_path / "out.spacy", "-f", "inline", exit_code=1)
     assert "c.txt can't be read: it is a link to a missing file" in printed
     assert "in\\udcff" in printed
+
+
+@pytest.mark.parametrize(
+    ("names", "parts"),
+    [
+        (["train.txt", "dev.txt", "test.txt"], "dev.txt, test.txt, train.txt"),
+        (["eng.train", "eng.testa", "eng.testb"], "eng.testa, eng.testb, eng.train"),
+        (["train", "valid"], "train, valid"),
+        (["train.txt", "trainer.txt"], ""),
+        (["test.txt", "contest.txt", "dev.txt"], ""),
+    ],
+)
+def test_convert_says_that_parts_were_joined(tmp_path: Path, names: list[str], parts: str) -> None:
+    """Files or folders of a training part and of another part. A file of its own is right."""
+    for name in names:
+        path = tmp_path / "in" / (name if "." in name else f"{name}/a.txt")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("Riga B-GPE\n", encoding="utf8")
+    printed = run(tmp_path / "in", tmp_path / "out.spacy", "-f", "conll")
+    assert ("has files of several parts" in printed) == bool(parts)
+    found = files_of_parts(tmp_path / "in").values()
+    assert sorted(path.name for path in found) == (parts.split(", ") if parts else [])
+    assert files_of_parts(tmp_path / "in" / names[0]) == {}
+
+
+CONLLU = "1\tRiga\tRiga\tPROPN\tNNP\t_\t0\troot\t_\t{}\n\n"
+
+
+@pytest.mark.parametrize(
+    "text", ["# newdoc id = GUM_bio_emperor\n", "# sent_id = 1\n", CONLLU.format("Entity=(1-place")]
+)
+def test_conllu_is_named(tmp_path: Path, text: str) -> None:
+    """Its comments and the last column are no tags."""
+    path = tmp_path / "x.conllu"
+    path.write_text(text + CONLLU.format("_"), encoding="utf8")
+    for options in ((), ("--set", "comment=#")):
+        printed = run(path, tmp_path / "out.spacy", "-f", "conll", *options, exit_code=1)
+        assert "this is CoNLL-U, which has no column of tags" in printed
+
+
+def test_conllu_with_tags_is_read_as_the_message_says(tmp_path: Path) -> None:
+    path = tmp_path / "x.conllu"
+    path.write_text("# sent_id = 1\n" + CONLLU.format("name=B-GPE") * 2, encoding="utf8")
+    convert(path, tmp_path, file_type="spacy", converter="conllu")
+    run(tmp_path / "x.spacy", tmp_path / "out.spacy", "-f", "ents")
+    assert [span[2] for doc in read(tmp_path / "out.spacy") for span in spans_of(doc)] == ["GPE"] * 2
+
+
+def test_lines_of_jsonl_are_sentences(tmp_path: Path) -> None:
+    """If the option says so, and the record has no sentences of its own."""
+    path = tmp_path / "x.jsonl"
+    tokens = [{"text": text, "start": start, "end": start + 2} for text, start in (("It", 0), ("is", 3), ("so", 6))]
+    records = [{"text": "It\nis so", "spans": [{"start": 0, "end": 2, "label": "X"}]}]
+    records += [{**records[0], "tokens": tokens, "sents": [{"start": 0, "end": 8}]}]
+    path.write_text("\n".join(map(json.dumps, records)), encoding="utf8")
+    for value, expected in (("true", [["It\n", "is so"], ["It\nis so"]]), ("false", [None, ["It\nis so"]])):
+        run(path, tmp_path / "out.spacy", "-f", "jsonl", "--set", f"sentences={value}")
+        docs = read(tmp_path / "out.spacy")
+        found = [[s.text_with_ws for s in doc.sents] if doc.has_annotation("SENT_START") else None for doc in docs]
+        assert found == expected
 
 
 @pytest.mark.parametrize("name", FORMATS)
