@@ -46,7 +46,7 @@ test: develop lint  ## check types and style, run the tests
 
 docs: $(VENV)/documented reference  ## build the site of the docs in site/, with its links checked
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
-	@echo "The site: site/index.html"
+	@echo "Look at it: $(BIN)/python -m http.server --bind 127.0.0.1 --directory site"
 
 reference: install  ## write docs/reference from docstrings, commands, configs and messages
 	$(BIN)/python docs/make_reference.py
