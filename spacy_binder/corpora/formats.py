@@ -202,10 +202,6 @@ def make_huggingface_corpus(
         in rows without tokens. Spans are preferred to tags. Defaults to "": `spans` or `entities`, if there is one.
     scheme (str): "iob1", "iob2", "iobes" (also for BILOU), or "auto": found from all tags. Defaults to "auto".
     label (str): Label of tags that name none: plain B, I and O. Defaults to "".
-    comment (str): Beginning of comment lines, such as "#". They are skipped. A line that begins so and has a tag in
-        each column of tags is no comment. Defaults to "": no comments.
-    tag_columns (Optional[list[int]]): Columns of tags, one per level of nesting, instead of `tag_column`. Defaults to
-        None, which means only `tag_column`.
     """
     options = {"split": split, "token_column": token_column, "tag_column": tag_column}
     options |= {"span_column": span_column, "scheme": scheme, "label": label}
