@@ -100,6 +100,8 @@ def value(default: Any) -> str:
 def argument_table(function: Callable, described: Described, *, skip: Iterable[str] = ()) -> str:
     """RETURNS (str): The arguments of a function with type, default and text."""
     rows = []
+    unknown = described.arguments.keys() - inspect.signature(function).parameters.keys()
+    assert not unknown, f"{function.__name__} has no argument {unknown}"
     for name, parameter in inspect.signature(function).parameters.items():
         if name not in skip:
             assert name in described.arguments, f"the docstring of {function.__name__} has no {name}"
