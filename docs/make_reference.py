@@ -25,7 +25,8 @@ from spacy_binder.cli import binder_cli
 from spacy_binder.config import DEFAULT_MODEL
 from spacy_binder.corpora.source import SourceCorpus
 from spacy_binder.errors import Errors, Warnings
-from spacy_binder.pipeline import BinderNER, make_binder_ner
+from spacy_binder.factory import make_binder_ner
+from spacy_binder.pipeline import BinderNER
 from spacy_binder.scorer import binder_score
 
 DOCS = Path(__file__).parent

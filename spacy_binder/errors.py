@@ -248,3 +248,8 @@ class Warnings:
         "[BW15] Training step {step} of component '{name}' was skipped, because its gradients were not finite. This is "
         "said once; `{name}.n_skipped_steps` counts all of them."
     )
+    BW16 = (
+        "[BW16] Descriptions of component '{name}' are unlike all that it was trained on: {labels}. Below a similarity "
+        "of {least} they find few spans, if any. Use words of a trained description, give the label a low threshold "
+        "of its own, or train with gold spans of the type."
+    )

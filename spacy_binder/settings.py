@@ -26,6 +26,7 @@ class Calibration(BaseModel):
 
 KINDS: dict[str, Any] = {
     "labels": dict[Text, Text],
+    "trained": list[Text],
     "spans_key": Text,
     "threshold": Fraction,
     "thresholds": dict[Text, Fraction],

@@ -15,7 +15,7 @@ ROWS = [
     {"spans"},
     {"modules"},
     {"layers"},
-    {"architectures", "annotations", "gold", "saving", "scorer", "pipeline"},
+    {"architectures", "annotations", "factory", "gold", "saving", "scorer", "pipeline"},
     {"corpora", "analysis"},
     {"app"},
     {"cli"},

@@ -19,6 +19,7 @@ from spacy.util import filter_spans, fix_random_seed
 from thinc.api import Model, set_dropout_rate
 
 from spacy_binder.config import default_description
+from spacy_binder.layers.similarity import trained_similarity
 from spacy_binder.layers.types import BinderInput
 from spacy_binder.pipeline import BinderNER
 
@@ -530,6 +531,33 @@ def test_types_are_added_dropped_and_described_anew_without_changing_others(pipe
     assert_close(scored(pipe(doc)), others)
     assert 0 < len(others) < len(before)
     assert all(torch.equal(a, b) for a, b in zip(weights, parameters(pipe.model), strict=True))
+
+
+def test_descriptions_unlike_trained_ones_are_told_once(
+    tiny_nlp: Language, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = tiny_nlp.get_pipe("binder_ner")
+    assert isinstance(pipe, BinderNER)
+    examples = demo_examples(tiny_nlp, ["news-01"], max_sentences=1)
+    tiny_nlp.update(examples, sgd=tiny_nlp.create_optimizer())
+    trained = list(pipe.label_data.values())
+    assert pipe.cfg["trained"] == trained
+    new = "sports and games"
+    vectors = pipe.model.get_ref("type_encoder").predict([new, *trained]).detach()
+    projected = modules(pipe.model.get_ref("scorer")).__next__().type_span(vectors).detach().numpy()
+    projected /= numpy.linalg.norm(projected, axis=1, keepdims=True)
+    expected = (projected[1:] @ projected[0]).max()
+    found = trained_similarity(pipe.model, [new, trained[0]], trained)
+    assert found == pytest.approx([expected, 1.0], abs=1e-5)
+    pipe.to_disk(tmp_path, exclude=["vocab"])
+    pipe.from_disk(tmp_path, exclude=["vocab"])
+    pipe.add_label("SPORT", new)
+    monkeypatch.setattr("spacy_binder.pipeline.LOW_SIMILARITY", expected + 0.01)
+    with pytest.warns(UserWarning, match=rf"BW16.*: SPORT \({expected:.2f}\)\."):
+        pipe.predict([examples[0].predicted])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pipe.predict([examples[0].predicted])
 
 
 def test_order_of_labels_does_not_matter(pipe: BinderNER, doc: Doc) -> None:
