@@ -1,5 +1,7 @@
 """Register the commands of `python -m spacy binder`, one per file."""
 
+import warnings
+
 from spacy.cli._util import app as spacy_cli
 from typer import Typer
 
@@ -9,6 +11,7 @@ from .convert import convert_cli
 from .evaluate import evaluate_cli
 from .init_config import init_config_cli
 from .optimize import optimize_cli
+from .output import warning_text
 
 binder_cli = Typer(name="binder", help="Commands of spacy-binder", no_args_is_help=True)
 spacy_cli.add_typer(binder_cli)
@@ -17,6 +20,7 @@ spacy_cli.add_typer(binder_cli)
 @binder_cli.callback()
 def binder() -> None:
     """Commands of spacy-binder."""
+    warnings.formatwarning = warning_text
 
 
 binder_cli.command("calibrate")(calibrate_cli)

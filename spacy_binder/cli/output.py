@@ -11,6 +11,11 @@ from wasabi import msg
 from ..errors import Errors
 
 
+def warning_text(message: Warning | str, *_: object, **__: object) -> str:
+    """RETURNS (str): A warning without the line of code that gives it."""
+    return f"{message}\n"
+
+
 @contextmanager
 def clean_errors(title: str) -> Iterator[None]:
     """Turn errors inside a `with` block that the user can mend into a message and exit status 1.

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import warnings
 from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
@@ -17,6 +19,7 @@ from spacy.util import load_config
 from spacy.vocab import Vocab
 
 from spacy_binder.analysis import optimization
+from spacy_binder.cli.evaluate import threshold_hint
 from spacy_binder.errors import Errors
 from spacy_binder.pipeline import BinderNER
 
@@ -296,6 +299,44 @@ def test_other_data_are_checked_first(
     options = [option, tmp_path / "other.spacy"]
     assert "B026" in run_spacy("binder", command, *trained, "-o", tmp_path / "out", *options, status=1)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("p", "r", "is_hinted"), [(0.9, 0.6, True), (0.8, 0.65, False), (0.5, 0.9, False)])
+def test_threshold_hint(p: float, r: float, is_hinted: bool) -> None:
+    hints = threshold_hint({"p": p, "r": r, "n_gold": 9, "n_predicted": 9}, "model", "binder_ner", "sc")
+    assert bool(hints) == is_hinted
+    assert not hints or hints[0][0].startswith("Precision is 30 points above recall")
+
+
+def test_no_threshold_hint_without_spans() -> None:
+    """Precision and recall are not known then."""
+    for n_gold, n_predicted in ((0, 0), (9, 0), (0, 9)):
+        scores = {"p": None, "r": None, "n_gold": n_gold, "n_predicted": n_predicted}
+        assert threshold_hint(scores, "model", "binder_ner", "sc") == []
+
+
+def test_binder_evaluate_names_what_finds_more_spans(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    """Its commands are those that there are."""
+    nlp = spacy.load(trained[0])
+    docs = [nlp(doc.text) for doc in DocBin().from_disk(trained[1]).get_docs(Vocab())]
+    scores = [score for doc in docs for score in doc.spans["sc"].attrs["scores"].tolist()]
+    nlp.get_pipe("binder_ner").cfg["threshold"] = sorted(scores)[-len(scores) // 3]
+    nlp.to_disk(tmp_path / "model")
+    printed = run_spacy("binder", "evaluate", tmp_path / "model", trained[1], "-o", tmp_path / "out")
+    assert "points above recall" in printed
+    find, calibrate = re.findall(r"python -m spacy (.+)", printed)
+    assert find == f"find-threshold {tmp_path / 'model'} DEV.spacy binder_ner threshold spans_sc_f"
+    options = ("-o", tmp_path / "calibrated", "--component", "binder_ner", "--thresholds")
+    assert calibrate == " ".join(
+        map(str, ("binder calibrate", tmp_path / "model", "DEV.spacy -o OUTPUT", *options[2:]))
+    )
+    run_spacy("binder", "calibrate", tmp_path / "model", trained[1], *options)
+
+
+def test_binder_shows_warnings_without_lines_of_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    run_spacy("binder", "evaluate", "--help")
+    assert warnings.formatwarning("[BW14] ...", UserWarning, "module.py", 3, "code") == "[BW14] ...\n"
 
 
 def test_binder_evaluate_stops_if_the_page_cant_be_written(trained: tuple[Path, Path], tmp_path: Path) -> None:
