@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 from spacy.language import Language
 
 from ..analysis.component import get_component
-from ..analysis.docs import FLOOR
 from ..pipeline import BinderNER
 from ..spans.decoding import Candidates, filter_margins
 from ..spans.margins import margin_limits, published_scores
 from .given import EntityType
 
+# The lowest threshold. Words that the pipeline was not trained with often have such low scores.
+LOWEST = 0.01
 # One search at a time: several would slow down each other, and need more memory.
 SEARCHING = Lock()
 
@@ -116,9 +117,9 @@ class Finder:
         """
         key = (text, tuple(types))
         is_joint = get_component(self.nlp, self.name).cfg["joint_inference"]
-        # All thresholds of the slider are above the floor: spans that beat a higher one are among those of the lowest.
+        # Spans that beat a higher threshold are among those that beat the lowest one.
         # In joint inference the threshold also applies to starts and ends, whose scores are not in the result.
-        lowest = threshold if is_joint else min(FLOOR, threshold)
+        lowest = threshold if is_joint else min(LOWEST, threshold)
         searched = self._search(key, lowest)
         if not searched.is_whole and lowest < threshold:
             searched = self._search(key, threshold)
@@ -140,7 +141,6 @@ class Finder:
             warnings.simplefilter("always", UserWarning)
             pipe = with_types(self.nlp, self.name, types)
             pipe.cfg["threshold"] = threshold
-            # A type may have a threshold of its own below the floor or above it. Both are searched from here.
             [doc] = self.nlp.pipe([text], disable=later)
             [candidates] = pipe.predict([doc])
         messages = [str(one.message) for one in caught if str(one.message).startswith("[BW")]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
 
-# A text of this length takes about ten seconds with a small encoder on one processor core.
+# A text of this length takes about four seconds with a small encoder on one processor core.
 MOST_CHARACTERS = 50_000
 # UTF-8 has up to four bytes per character.
 MOST_BYTES = 4 * MOST_CHARACTERS
@@ -75,11 +75,8 @@ def check_type(label: str, description: str, known: Sequence[str] = ()) -> str:
     """
     label, description = label.strip(), description.strip()
     if not label:
-        return (
-            "A type has no label. Give it a short name, such as PERSON."
-            if not description
-            else (f"The type '{_short(description)}' has no label. Give it a short name, such as PERSON.")
-        )
+        which = f"The type '{_short(description)}'" if description else "A type"
+        return f"{which} has no label. Give it a short name, such as PERSON."
     if not description:
         return f"The type {_short(label)} has no description. Say in words what its spans are."
     if len(label) > LONGEST_LABEL:
@@ -99,7 +96,7 @@ def check_types(types: Sequence[EntityType]) -> list[str]:
 
 def _problems(types: Sequence[EntityType]) -> Iterator[str]:
     if not types:
-        yield "There are no types. Add one, or take back those of the pipeline."
+        yield "There are no types. Add one, or restore the pipeline's types."
     if len(types) > MOST_TYPES:
         yield f"There are {len(types)} types. This page takes up to {MOST_TYPES}."
     for type_ in types:

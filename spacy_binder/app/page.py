@@ -12,11 +12,10 @@ import streamlit as st
 from spacy.language import Language
 
 from ..analysis.component import find_component, get_component
-from ..analysis.docs import FLOOR
 from ..analysis.report.page import COLORS
 from .copies import config_blocks, python_lines, spans_as_csv, spans_as_json, spans_as_rows
 from .drawing import STYLE, draw
-from .finding import Finder, FoundSpan, types_of
+from .finding import LOWEST, Finder, FoundSpan, types_of
 from .given import (
     MOST_BYTES,
     MOST_CHARACTERS,
@@ -79,19 +78,14 @@ def show_page(model: str, component: str = "") -> None:
         place = st.container()
     with right:
         types = _type_table(nlp, name)
-    problems = check_types(types)
-    types = [EntityType(type_.label.strip(), type_.description.strip(), type_.threshold) for type_ in types]
-    with right:
-        for sentence in problems:
-            st.error(sentence)
     with place:
-        if problem or problems:
-            st.info(problem or "Spans are shown again when the table of types is in order.")
+        if problem or check_types(types):
+            st.info(_plain(problem) or "Spans are shown again when the table of types is in order.")
             return
         with st.spinner("Looking for spans"):
             spans, messages = st.session_state.finder.find(text, types, threshold)
         for message in messages:
-            st.warning(message)
+            st.warning(_plain(message))
         st.html(draw(text, spans, _colors(types)))
         st.caption(f"{len(spans):,} spans with a score above the threshold")
     _take_home(nlp, name, model, text, spans, types, threshold)
@@ -134,7 +128,7 @@ def _text_box() -> tuple[str, str]:
             max_upload_size=max(1, MOST_BYTES // 1_000_000),
         )
     if st.session_state.get("file_problem"):
-        st.error(st.session_state.file_problem)
+        st.error(_plain(st.session_state.file_problem))
     return text, check_text(text)
 
 
@@ -152,10 +146,10 @@ def _take_file() -> None:
 
 def _threshold_slider(own: float) -> float:
     """RETURNS (float): The threshold."""
-    start = min(max(round(own, 2), FLOOR), HIGHEST)
+    start = min(max(round(own, 2), LOWEST), HIGHEST)
     chosen = st.slider(
         "Threshold",
-        FLOOR,
+        LOWEST,
         HIGHEST,
         start,
         0.01,
@@ -163,7 +157,7 @@ def _threshold_slider(own: float) -> float:
         help="Spans with a score above it are shown. A lower threshold finds more spans, and more of them are wrong.",
     )
     # A calibrated threshold has more than two decimals.
-    return own if chosen == start and FLOOR <= own <= HIGHEST else chosen
+    return own if chosen == start and LOWEST <= own <= HIGHEST else chosen
 
 
 def _type_table(nlp: Language, name: str) -> list[EntityType]:
@@ -171,18 +165,19 @@ def _type_table(nlp: Language, name: str) -> list[EntityType]:
     has_thresholds = bool(get_component(nlp, name).cfg["thresholds"])
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown("Types", help="A change is taken over by Ctrl+Enter, or by a click elsewhere.", width="content")
-        st.button(
-            "Take back those of the pipeline", type="tertiary", key="reset", on_click=_take_types, args=(nlp, name)
-        )
+        st.button("Restore the pipeline's types", type="tertiary", key="reset", on_click=_take_types, args=(nlp, name))
     with st.container(height=440, border=True):
         types = [_type_row(row, has_thresholds) for row in list(st.session_state.rows)]
+    for problem in check_types(types):
+        st.error(_plain(problem))
     with st.form("add", border=True):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-            st.text_input("New type", key="new_label", placeholder="SHIP", width=110)
-            st.text_input("What its spans are, in words", key="new_description", placeholder="ships, boats and ferries")
+            st.text_input("New type", key="new_label", placeholder="BUILDING", width=110)
+            st.text_input("What its spans are, in words", key="new_description", placeholder="facility: buildings")
             st.form_submit_button("Add", on_click=_take_new_type)
         if st.session_state.get("add_problem"):
-            st.error(st.session_state.add_problem)
+            st.error(_plain(st.session_state.add_problem))
+        st.caption("Words like those above find most. Other words often need a lower threshold.")
     return types
 
 
@@ -203,7 +198,7 @@ def _type_row(row: int, has_threshold: bool) -> EntityType:
                 width=120,
             )
         st.button("✕", key=f"remove-{row}", on_click=_remove_row, args=(row,), help=f"Remove {_plain(label)}")
-    return EntityType(label, description, threshold)
+    return EntityType(_one_line(label), _one_line(description), threshold)
 
 
 def _remove_row(row: int) -> None:
@@ -213,8 +208,8 @@ def _remove_row(row: int) -> None:
 def _take_new_type() -> None:
     """Put the type of the form into the table."""
     state = st.session_state
-    label, description = state.new_label.strip(), state.new_description.strip()
-    known = [state[f"label-{row}"].strip() for row in state.rows]
+    label, description = _one_line(state.new_label), _one_line(state.new_description)
+    known = [_one_line(state[f"label-{row}"]) for row in state.rows]
     state.add_problem = check_type(label, description, known)
     if not state.add_problem and len(known) >= MOST_TYPES:
         state.add_problem = f"This page takes up to {MOST_TYPES} types."
@@ -223,9 +218,14 @@ def _take_new_type() -> None:
         state.new_label = state.new_description = ""
 
 
+def _one_line(text: str) -> str:
+    """RETURNS (str): A text without line breaks, and without spaces at its ends."""
+    return " ".join(text.split())
+
+
 def _plain(text: str) -> str:
     """RETURNS (str): A text in which nothing is Markdown."""
-    return re.sub(r"([^\w\s])", r"\\\1", text)
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 
 def _colors(types: Sequence[EntityType]) -> dict[str, str]:
