@@ -13,8 +13,8 @@ from ..calibration import ScoredSpans, count_found, scored_by_label, scored_span
 from ..docs import EvaluatedDoc
 from .sentences import worst_sentences
 
-# White text can be read on each of them.
-COLORS = ["#3b6ea5", "#b45f06", "#38761d", "#c0392b", "#117a73", "#8e4a9e", "#7a5543", "#ad3a68", "#5f6368", "#6e6116"]
+# White text can be read on each of them. None is red, the color of what is wrong.
+COLORS = ["#3b6ea5", "#b45f06", "#38761d", "#8e4a9e", "#117a73", "#ad3a68", "#7a5543", "#4f46b8", "#5f6368", "#6e6116"]
 HEADER = ("", "Gold", "Found", "P", "R", "F1")
 # A curve with more points looks the same.
 MOST_POINTS = 200
