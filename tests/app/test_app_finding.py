@@ -174,3 +174,12 @@ def test_the_python_lines_find_the_same_spans(
     exec(lines, {})
     printed = "".join(f"{span.score:.2f} {span.label} {text[span.start : span.end]}\n" for span in found)
     assert capsys.readouterr().out == printed
+
+
+def test_a_description_unlike_the_trained_ones_is_said(nlp: Language, text: str) -> None:
+    """At each search, because each has a component of its own."""
+    finder = Finder(nlp, NAME)
+    for words in ("zzz qqq", "zzz qqq"):
+        _, messages = finder.find(text, [*types_of(component(nlp)), EntityType("ODD", words)], 0.5)
+        assert any("BW16" in message and "ODD" in message for message in messages)
+    assert finder.find(text, types_of(component(nlp)), 0.5)[1] == []
