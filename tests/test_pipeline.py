@@ -513,6 +513,7 @@ def assert_close(one: dict[tuple[int, int, str], float], other: dict[tuple[int, 
         assert score == pytest.approx(other[span], abs=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:.*BW16")
 def test_types_are_added_dropped_and_described_anew_without_changing_others(pipe: BinderNER, doc: Doc) -> None:
     before = scored(pipe(doc))
     weights = parameters(pipe.model)

@@ -128,6 +128,7 @@ def test_modules_are_in_training_mode_only_while_they_learn(saved: Path, tiny_nl
         handle.remove()
 
 
+@pytest.mark.filterwarnings("ignore:.*BW16")
 def test_predictions_do_not_change_a_tokenizer(saved: Path, texts: list[str]) -> None:
     """Its file says that it cuts off and pads. Another thread may use it while that is changed, which is an error."""
     nlp = spacy.load(saved)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from spacy_binder.corpora.files import json_objects
+from spacy_binder.corpora.json_values import json_objects
 from spacy_binder.corpora.problems import wrong_format
 
 EXPECTED = '{"label": "...", "pattern": "..."} or {"label": "...", "pattern": [{"LOWER": "..."}, ...]}'
