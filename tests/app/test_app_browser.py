@@ -81,7 +81,11 @@ def test_add_a_type_move_the_threshold_and_download(address: str, home: Path, br
     playwright.expect(tags.filter(has_text="GPE")).to_have_count(1)
 
     # A type in words: those of the type GPE.
-    rows = view.locator("[class*=st-key-label] input").evaluate_all("fields => fields.map(field => field.value)")
+    labels, rows = view.locator("[class*=st-key-label] input"), []
+    while "GPE" not in rows:
+        # The table is drawn again after the text has changed.
+        view.wait_for_timeout(200)
+        rows = labels.evaluate_all("fields => fields.map(field => field.value)")
     words = view.locator("[class*=st-key-description] textarea").nth(rows.index("GPE")).input_value()
     view.get_by_label("New type").fill("PLACE")
     view.get_by_label("What its spans are, in words").fill(words)
