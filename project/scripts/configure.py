@@ -50,8 +50,11 @@ def set_paths(config: Config, corpus: Path, descriptions: Descriptions = Descrip
 def set_logger(config: Config, logger: Path, run: str) -> None:
     """Replace the logger of a config by that of a file, in which ${variables.run} is the name of the run."""
     config["variables"] = {"run": run}
+    given = Config().from_disk(logger, interpolate=False)["training"]
     # Replaced, not merged: another logger has other settings.
-    config["training"]["logger"] = Config().from_disk(logger, interpolate=False)["training"]["logger"]
+    config["training"]["logger"] = given["logger"]
+    # Scores that it does not show.
+    config["training"]["score_weights"].update(given.get("score_weights", {}))
 
 
 def main(
@@ -61,7 +64,8 @@ def main(
     output: Path,
     descriptions: Annotated[Descriptions, typer.Option(help="What describes a label.")] = Descriptions.guideline,
     logger: Annotated[
-        Path | None, typer.Option(help="A config with [training.logger], which replaces that of BASE.")
+        Path | None,
+        typer.Option(help="A config with [training.logger], which replaces that of BASE, and score weights."),
     ] = None,
     run: Annotated[
         str, typer.Option(help="The name of the run for loggers. By default it is made of CORPUS and OUTPUT.")

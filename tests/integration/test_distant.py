@@ -109,6 +109,8 @@ def test_workflow(tmp_path: Path, tiny_encoder: str) -> None:
     """From patterns of one's own to scores of dictionary and pipeline, without a gold span in what is trained on."""
     project = copy_project(tmp_path, assets=True)
     settings = project / "datasets" / "demo" / "settings.cfg"
+    # It would win.
+    settings.with_name("settings.binder.cfg").unlink()
     block = "components.binder_ner.model.text_encoder"
     settings.write_text(
         "[training]\nmax_steps = 2\neval_frequency = 2\n\n[training.optimizer]\n\n[training.optimizer.learn_rate]\n"

@@ -13,6 +13,7 @@ import spacy
 from conftest import DEMO, ROOT
 from project_copy import PROJECT, copy_project, run_python
 from spacy.tokens import DocBin
+from thinc.api import Config
 from weasel.cli.document import MARKER_END, MARKER_START, project_document
 from weasel.cli.run import print_run_help
 from weasel.util import load_project_config
@@ -97,7 +98,11 @@ def test_corpus_command_gives_the_labels_and_the_config(project_copy: Path) -> N
     for part in ("train", "dev", "labels"):
         assert (project_copy / config["paths"][part]).exists()
     given = spacy.util.load_config(ROOT / "configs" / "binder.cfg")
-    assert config["components"] == given["components"]
+    settings = Config().from_disk(PROJECT / "datasets" / "demo" / "settings.binder.cfg", interpolate=False)
+    assert config["components"] == given.merge(settings)["components"]
+    # A name of a column that the logger would cut off.
+    shown = [name for name, weight in config["training"]["score_weights"].items() if weight is not None]
+    assert max(map(len, shown)) <= 13
 
 
 def test_report_command_prints_a_table_and_writes_a_page(project_copy: Path, trained: tuple[Path, Path]) -> None:
@@ -111,7 +116,12 @@ def test_report_command_prints_a_table_and_writes_a_page(project_copy: Path, tra
         assert re.search(rf"^{label} .* {f_score}$", printed, flags=re.M), label
     nested = metrics["nesting"]["nested"]["r"]
     assert f"Recall of spans inside or around another: {100 * nested:.1f}" in printed
-    page = (project_copy / "metrics" / "demo-binder-guideline.html").read_text(encoding="utf8")
+    page_path = project_copy / "metrics" / "demo-binder-guideline.html"
+    next_steps = run("-m", "spacy", "project", "run", "next", ".", cwd=project_copy)
+    assert f"  {page_path}\n" in next_steps
+    (load,) = re.findall(r"spacy\.load\(.+\)", next_steps)
+    assert load == f'spacy.load("{project_copy.as_posix()}/training/demo/binder-guideline/model-best")'
+    page = page_path.read_text(encoding="utf8")
     golds = DocBin().from_disk(project_copy / "corpus" / "demo" / "test.spacy").get_docs(spacy.blank("en").vocab)
     assert page.count("<article") == min(sum(len(list(gold.sents)) for gold in golds), 200)
 
