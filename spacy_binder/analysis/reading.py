@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 
+from ..corpora.docbins import SUFFIX, read_docbin
 from ..errors import Errors
 from ..gold import GoldCounts
 from .component import get_component
-
-SUFFIX = ".spacy"
 
 
 def read_examples(nlp: Language, name: str, path: Path) -> Iterator[Example]:
@@ -43,7 +42,7 @@ def read_gold(nlp: Language, name: str, path: Path) -> Iterator[Doc]:
     if not files:
         raise ValueError(Errors.B029.format(path=path, suffixes=SUFFIX))
     counts, known = GoldCounts(pipe.key), set(pipe.labels)
-    docs = _read(nlp, files)
+    docs = chain.from_iterable(read_docbin(file, nlp.vocab) for file in files)
     first = []
     for doc in docs:
         counts.add(doc)
@@ -52,13 +51,3 @@ def read_gold(nlp: Language, name: str, path: Path) -> Iterator[Doc]:
             break
     counts.require(pipe.labels, name=name, path=path)
     return chain(first, docs)
-
-
-def _read(nlp: Language, files: Sequence[Path]) -> Iterator[Doc]:
-    for file in files:
-        data = file.read_bytes()
-        try:
-            yield from DocBin().from_bytes(data).get_docs(nlp.vocab)
-        # The bytes may be anything, and so may the error.
-        except Exception as error:
-            raise ValueError(Errors.B050.format(path=file, cause=error)) from error

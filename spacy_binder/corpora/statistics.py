@@ -16,6 +16,7 @@ from ..errors import Errors
 from ..gold import GoldCounts
 from ..scorer import inside_another
 from ..text.augmenters import passage_borders
+from .docbins import SUFFIX, read_docbin
 from .files import source_files
 
 
@@ -105,8 +106,9 @@ def read_statistics(path: Path, nlp: Language, *, spans_key: str, max_tokens: in
 def _read_examples(path: Path, nlp: Language) -> Iterator[Example]:
     limit, nlp.max_length = nlp.max_length, sys.maxsize
     try:
-        for file in source_files(path, (".spacy",)):
-            for number, example in enumerate(Corpus(file)(nlp), start=1):
+        for file in source_files(path, (SUFFIX,)):
+            examples = Corpus(file).make_examples(nlp, read_docbin(file, nlp.vocab))
+            for number, example in enumerate(examples, start=1):
                 length = len(example.reference.text)
                 # The words of a document without spaces are taken as they are, so that nothing limits its length.
                 if length > limit and not example.reference.has_unknown_spaces:

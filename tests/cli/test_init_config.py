@@ -199,7 +199,7 @@ def test_nothing_to_measure(parts: tuple[Path, Path], tmp_path: Path) -> None:
 def test_files_that_are_not_there(parts: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.spacy").write_text("no DocBin", encoding="utf8")
-    for name, said in (("none.spacy", "B030"), ("empty", "B029"), ("text.spacy", "E1014")):
+    for name, said in (("none.spacy", "B030"), ("empty", "B029"), ("text.spacy", "B050")):
         for bad in ([tmp_path / name, parts[1]], [parts[0], tmp_path / name]):
             assert said in run(*bad, "-o", tmp_path / "config.cfg", exit_code=1)
     assert "E048" in run(*parts, "-o", tmp_path / "config.cfg", "--lang", "xq", exit_code=1)
