@@ -102,7 +102,7 @@ def _start(nlp: Language, name: str) -> None:
 
 def _take_types(nlp: Language, name: str) -> None:
     """Fill the table with the types of the pipeline."""
-    st.session_state.rows = []
+    st.session_state.rows, st.session_state.first_types = [], {}
     for type_ in types_of(get_component(nlp, name)):
         _add_row(type_)
 
@@ -111,10 +111,9 @@ def _add_row(type_: EntityType) -> None:
     # Each row has a number of its own, so that the others keep theirs, and their colors, when it is removed.
     row = st.session_state.n_rows
     st.session_state.n_rows += 1
+    # What the row shows at first. The browser is told with each run, so that a run that is broken off loses nothing.
+    st.session_state.first_types[row] = type_
     st.session_state.rows.append(row)
-    st.session_state[f"label-{row}"] = type_.label
-    st.session_state[f"description-{row}"] = type_.description
-    st.session_state[f"threshold-{row}"] = type_.threshold
 
 
 def _text_box() -> tuple[str, str]:
@@ -182,15 +181,19 @@ def _type_table(nlp: Language, name: str) -> list[EntityType]:
 
 
 def _type_row(row: int, has_threshold: bool) -> EntityType:
+    first: EntityType = st.session_state.first_types[row]
     with st.container(horizontal=True, gap="small"):
-        label = st.text_input("Label", key=f"label-{row}", label_visibility="collapsed", width=110)
-        description = st.text_area("Description", key=f"description-{row}", height=68, label_visibility="collapsed")
+        label = st.text_input("Label", first.label, key=f"label-{row}", label_visibility="collapsed", width=110)
+        description = st.text_area(
+            "Description", first.description, key=f"description-{row}", height=68, label_visibility="collapsed"
+        )
         threshold: Optional[float] = None
         if has_threshold:
             threshold = st.number_input(
                 "Own threshold",
                 0.0,
                 1.0,
+                first.threshold,
                 key=f"threshold-{row}",
                 step=0.01,
                 label_visibility="collapsed",

@@ -81,11 +81,12 @@ def test_add_a_type_move_the_threshold_and_download(address: str, home: Path, br
     playwright.expect(tags.filter(has_text="GPE")).to_have_count(1)
 
     # A type in words: those of the type GPE.
-    labels, rows = view.locator("[class*=st-key-label] input"), []
-    while "GPE" not in rows:
-        # The table is drawn again after the text has changed.
-        view.wait_for_timeout(200)
-        rows = labels.evaluate_all("fields => fields.map(field => field.value)")
+    labels = view.locator("[class*=st-key-label] input")
+    # The table is drawn again after the text has changed.
+    view.wait_for_function(
+        "() => [...document.querySelectorAll('[class*=st-key-label] input')].some(field => field.value === 'GPE')"
+    )
+    rows = labels.evaluate_all("fields => fields.map(field => field.value)")
     words = view.locator("[class*=st-key-description] textarea").nth(rows.index("GPE")).input_value()
     view.get_by_label("New type").fill("PLACE")
     view.get_by_label("What its spans are, in words").fill(words)
@@ -100,6 +101,8 @@ def test_add_a_type_move_the_threshold_and_download(address: str, home: Path, br
     view.get_by_role("slider").press("Home")
     playwright.expect(tags.nth(n_tags)).to_be_attached(timeout=120_000)
 
+    # Until the page is drawn whole, its buttons give the files of the threshold before.
+    view.wait_for_selector("[data-test-script-state=notRunning]", state="attached")
     for name, file in (("Download JSON", "spans.json"), ("Download CSV", "spans.csv")):
         with view.expect_download() as download:
             view.get_by_role("button", name=name).click()

@@ -12,7 +12,7 @@ pytest.importorskip("streamlit", reason="Streamlit is not installed: pip install
 from streamlit.testing.v1 import AppTest
 
 from spacy_binder.app import page
-from spacy_binder.app.given import MOST_TYPES
+from spacy_binder.app.given import MOST_TYPES, EntityType
 
 SCRIPT = ROOT / "spacy_binder" / "app" / "script.py"
 TEXT = "Captain Torbjørn Eide left Bodø on Tuesday."
@@ -69,6 +69,16 @@ def test_first_view(app: AppTest) -> None:
     python, config = (part.value for part in app.code)
     assert "spacy.load(" in python and TEXT in python
     assert "[initialize.components.binder_ner.labels]" in config
+
+
+def test_each_run_tells_the_browser_what_rows_show_at_first(app: AppTest) -> None:
+    """A run may be broken off before the browser has its values. Then those of the next run have to be enough."""
+    types = {f"label-{row}": app.session_state[f"label-{row}"] for row in app.session_state.rows}
+    assert "GPE" in types.values()
+    assert {key: app.text_input(key).proto.default for key in types} == types
+    descriptions = [area for area in app.text_area if str(area.key).startswith("description-")]
+    assert len(descriptions) == len(types)
+    assert all(area.proto.default == area.value != "" for area in descriptions)
 
 
 def test_add_describe_and_remove_types(app: AppTest) -> None:
@@ -168,7 +178,8 @@ def test_too_many_types(app: AppTest) -> None:
         page_row = app.session_state.n_rows
         app.session_state.n_rows = page_row + 1
         app.session_state.rows = [*app.session_state.rows, page_row]
-        app.session_state[f"label-{page_row}"], app.session_state[f"description-{page_row}"] = f"T{i}", f"thing {i}"
+        first_types = {**app.session_state.first_types, page_row: EntityType(f"T{i}", f"thing {i}")}
+        app.session_state.first_types = first_types
     app.run()
     add_type(app, "RIVER", "rivers")
     assert "up to 100 types" in answers(app)[0]
