@@ -26,6 +26,7 @@ from spacy_binder.config import DEFAULT_MODEL
 from spacy_binder.corpora.source import SourceCorpus
 from spacy_binder.errors import Errors, Warnings
 from spacy_binder.factory import make_binder_ner
+from spacy_binder.labels import TypedPipe
 from spacy_binder.pipeline import BinderNER
 from spacy_binder.scorer import binder_score
 
@@ -143,7 +144,8 @@ def component_page() -> str:
         ("score", "weight"), ((f"`{score}`", value(weight)) for score, weight in meta.default_score_weights.items())
     )
     parts = []
-    for name, member in vars(BinderNER).items():
+    members = {**vars(BinderNER), **vars(TypedPipe)}
+    for name, member in members.items():
         if name.startswith("_") or not (callable(member) or isinstance(member, property)):
             continue
         if isinstance(member, property):

@@ -50,8 +50,8 @@ class Errors:
     )
     B013 = "[B013] {path}, line {line}: {problem}. Expected {expected}."
     B014 = (
-        "[B014] `{setting}` of `initialize` has to be a list of labels or a dict of label to description, "
-        "but component '{name}' was given {given}."
+        "[B014] `{setting}` of component '{name}' has to be a list of labels, or a dict of labels and descriptions, "
+        "but it is a value of the type {given}."
     )
     B015 = (
         "[B015] There is no transformer output for a document, which `spacy_binder.TransformerListener.v1` listens "
@@ -184,6 +184,30 @@ class Errors:
         "learned any more. Lower the learning rate, set `mixed_precision = false`, or look whether the weights of the "
         "encoder are finite."
     )
+    B056 = (
+        "[B056] The description of label '{label}' is {given}. Give a text, or a list of texts, that says what spans "
+        "of the type are."
+    )
+    B057 = (
+        "[B057] The examples of label '{label}' of component '{name}' can't be used: {problem}. Give a list of spans: "
+        'spaCy\'s Span, or {{"text": …, "start": …, "end": …}}, where start and end count characters.'
+    )
+    B058 = (
+        "[B058] A type has examples, but the text encoder is a transformer that the pipeline shares. Leave out the "
+        "examples, or give the component an encoder of its own."
+    )
+    B059 = (
+        "[B059] The example {text!r} fits into no window of the text encoder. Give a shorter example, or a larger "
+        "`window` or `stride`."
+    )
+    B060 = (
+        "[B060] The labels for this call of component '{name}' are empty. Give a list of its labels, or a dict of "
+        "labels and descriptions. Without `labels`, all its labels are taken."
+    )
+    B061 = (
+        "[B061] Component '{name}' has no label '{label}'. Give a dict with its description, such as "
+        '{{"{label}": "a text that says what its spans are"}}, or one of its labels: {known}.'
+    )
 
 
 class Warnings:
@@ -201,7 +225,7 @@ class Warnings:
     )
     BW04 = (
         "[BW04] {n} spans above or near the threshold of {threshold} were dropped: component '{name}' keeps the "
-        "best {cap} per word. The threshold is too low to be useful, or the component has learned nothing yet."
+        "best {cap} per word and type. The threshold is too low to be useful, or the component has learned nothing yet."
     )
     BW05 = (
         "[BW05] {n} predicted span(s) match no tokens of the reference and are counted as false positives: the "
@@ -229,7 +253,7 @@ class Warnings:
     )
     BW11 = (
         "[BW11] {path}: {n:,} candidates with a score above {floor} are not in the figures of candidates and of "
-        "calibration, because the component keeps the best {cap} per word. Predictions are not affected."
+        "calibration, because the component keeps the best {cap} per word and type. Predictions are not affected."
     )
     BW12 = (
         "[BW12] Component '{name}' can't find spans in some texts, because some of its values are not finite. "

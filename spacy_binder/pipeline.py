@@ -10,7 +10,6 @@ from typing import Any, Optional, Union
 import numpy
 from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
-from spacy.pipeline.trainable_pipe import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
@@ -18,9 +17,11 @@ from thinc.api import Model, Optimizer, set_dropout_rate
 
 # `spacy.blank()` imports this module, by way of the factory: what needs torch is imported where it is used.
 from .annotations import annotate
-from .config import DEFAULT_LOSS_WEIGHTS, default_description
+from .config import DEFAULT_LOSS_WEIGHTS
+from .descriptions import TypeWords, new_texts, read_types
 from .errors import Errors, Warnings
 from .gold import GoldCounts, align_gold, check_labels, gold_warnings
+from .labels import TypedPipe
 from .layers.types import BinderInput, BinderOutput, ScoredWindows, Search
 from .scorer import check_score_weights
 from .settings import ComponentSettings, check_setting
@@ -28,26 +29,22 @@ from .spans.decoding import (
     LOWEST_SUPPORTED_MARGIN,
     Candidates,
     FoundSpans,
+    collect_spans,
     filter_margins,
-    find_tokens,
-    group_by_doc,
     support_repeats,
 )
 from .spans.margins import margin_limits
 from .spans.targets import Targets, make_targets
 
-# The most predictions per word. At a threshold near 0 every span of every type is one.
+# The most predictions per word and type. At a threshold near 0 every span of every type is one.
 MAX_SPANS_PER_WORD = 4
 # With a threshold below it, more spans than these are expected, and the user is told.
 LOW_THRESHOLD = 0.05
-# Descriptions that are less similar to all trained ones find few spans, if any. Of 16 new descriptions on the demo
-# corpus, those above it had F1 from 48 to 85. Those below had F1 from 0 to 28, except one of 48 just below.
-LOW_SIMILARITY = 0.9
 # Training stops after this many steps in a row whose gradients are no numbers.
 MAX_SKIPPED_STEPS = 10
 
 
-class BinderNER(TrainablePipe):
+class BinderNER(TypedPipe):
     """Finds spans of types that are given by descriptions (Zhang et al., ICLR 2023)."""
 
     def __init__(
@@ -108,78 +105,31 @@ class BinderNER(TrainablePipe):
         """RETURNS (str): Key of doc.spans that spans are read from and written to."""
         return str(self.cfg["spans_key"])
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """RETURNS (tuple[str, ...]): The labels of the component's types."""
-        return tuple(self.cfg["labels"])
-
-    @property
-    def label_data(self) -> dict[str, str]:
-        """RETURNS (dict[str, str]): The description of each label, as `initialize` takes it."""
-        return dict(self.cfg["labels"])
-
-    def add_label(self, label: str, description: Optional[str] = None) -> int:
-        """Add a type, or change the description of a known one. No weight depends on it, before or after training.
-
-        label (str): The label.
-        description (str, optional): A text that says what spans of the type are. If None, a known label keeps its
-            description, and a new one gets spaCy's explanation of the label, or the label in plain words.
-        RETURNS (int): 0 if the label was known, otherwise 1.
-        RAISES (ValueError): If the label is not a string, or the label or description is empty.
-        """
-        if not isinstance(label, str):
-            raise ValueError(SpacyErrors.E187)
-        if not label.strip():
-            raise ValueError(Errors.B001.format(name=self.name, label=label))
-        if description is not None and not description.strip():
-            raise ValueError(Errors.B002.format(label=label))
-        is_new = label not in self.cfg["labels"]
-        if is_new or description is not None:
-            self.cfg["labels"] = {**self.cfg["labels"], label: description or default_description(label)}
-            self.vocab.strings.add(label)
-        return int(is_new)
-
-    def remove_label(self, label: str) -> str:
-        """Drop a type, and its own threshold if it has one. The other types' scores stay as they are.
-
-        label (str): The label.
-        RETURNS (str): Its description.
-        RAISES (ValueError): If there is no such label.
-        """
-        if label not in self.cfg["labels"]:
-            raise ValueError(Errors.B016.format(kind="label", name=label, known=", ".join(self.labels)))
-        labels, thresholds = dict(self.cfg["labels"]), dict(self.cfg["thresholds"])
-        description = labels.pop(label)
-        thresholds.pop(label, None)
-        self.cfg.update(labels=labels, thresholds=thresholds)
-        return description
-
     def initialize(
         self,
         get_examples: Callable[[], Iterable[Example]],
         *,
         nlp: Optional[Language] = None,
-        labels: Optional[Union[dict[str, str], list[str]]] = None,
+        labels: Optional[Union[dict[str, Any], list[str]]] = None,
     ) -> None:
         """Load the encoders with their pretrained weights, draw the other weights anew, and set the labels.
 
         get_examples (Callable): Gives the training examples.
         nlp (Language, optional): The pipeline, whose score weights are checked.
-        labels (dict or list, optional): Description of each label, or the labels only, as `spacy init labels` writes
-            them. If None, the labels of the gold spans.
+        labels (dict or list, optional): What describes each label, as `spacy init labels` writes it (see `label_data`),
+            or the labels only. If None, the labels of the gold spans.
         RAISES (ValueError): If there are no labels, no gold span has one of the labels, a gold span has no label or an
             unknown one, or no score weight names the spans key.
         """
         validate_get_examples(get_examples, "BinderNER.initialize")
         if labels is not None and not isinstance(labels, (dict, list, tuple)):
-            given = type(labels).__name__
-            raise ValueError(Errors.B014.format(setting="labels", name=self.name, given=given))
+            raise ValueError(Errors.B014.format(setting="labels", name=self.name, given=type(labels).__name__))
         self._forget()
         if nlp is not None:
             check_score_weights(nlp, self.key, self.name)
             self._first_steps = (nlp.config.interpolate()["training"]["max_steps"] or 1000) // 10
         for label in labels or ():
-            self.add_label(label, labels[label] if isinstance(labels, dict) else None)
+            self._set_label(label, labels[label] if isinstance(labels, dict) else None)
         sample: list[Doc] = []
         gold = GoldCounts(self.key)
         for example in get_examples():
@@ -199,7 +149,7 @@ class BinderNER(TrainablePipe):
         if unknown:
             message = Warnings.BW08.format(unknown=unknown, name=self.name, labels=", ".join(self.labels))
             warnings.warn(message, stacklevel=2)
-        self.model.initialize(X=BinderInput(sample, list(self.label_data.values()), Search()))
+        self.model.initialize(X=BinderInput(sample, read_types(self.cfg), Search()))
 
     def _forget(self) -> None:
         """Drop what an earlier training left behind."""
@@ -225,38 +175,30 @@ class BinderNER(TrainablePipe):
         weight, union = cfg["repeat_weight"], cfg["window_merge"] == "union"
         min_margin = numpy.minimum(limits, LOWEST_SUPPORTED_MARGIN) if weight else limits
         search = Search(min_margin, limits if cfg["joint_inference"] else None, MAX_SPANS_PER_WORD)
-        self._check_descriptions(cfg["labels"], cfg["trained"])
-        output: BinderOutput[FoundSpans] = self.model.predict(BinderInput(docs, list(cfg["labels"].values()), search))
-        parts = []
-        n_dropped = 0
-        for found in output.passes:
-            parts.append(find_tokens(output.windows, found, union=union))
-            n_dropped += found.n_dropped
-            if not found.is_finite:
-                self._warn_once("BW12", Warnings.BW12.format(name=self.name))
+        types = read_types(cfg)
+        self._warn_of_unlike(dict(zip(labels, types, strict=True)), cfg["trained"])
+        output: BinderOutput[FoundSpans] = self.model.predict(BinderInput(docs, types, search))
+        spans, n_dropped, is_finite = collect_spans(output.windows, output.passes, labels, len(docs), union=union)
+        if not is_finite:
+            self._warn_once("BW12", Warnings.BW12.format(name=self.name))
         self.n_dropped += n_dropped
         lowest = min([cfg["threshold"], *cfg["thresholds"].values()])
         if n_dropped and (lowest < LOW_THRESHOLD or self._n_steps >= self._first_steps):
             message = Warnings.BW04.format(n=n_dropped, threshold=lowest, cap=MAX_SPANS_PER_WORD, name=self.name)
             self._warn_once("BW04", message)
-        spans = group_by_doc(parts, labels, len(docs), union=union)
         if weight:
             pairs = zip(spans, docs, strict=True)
             spans = [support_repeats(of_doc, numpy.asarray(doc.to_array("ORTH")), weight) for of_doc, doc in pairs]
             spans = [filter_margins(of_doc, limits, allow_overlap=True) for of_doc in spans]
         return spans
 
-    def _check_descriptions(self, labels: dict[str, str], trained: list[str]) -> None:
-        """Say which new descriptions are unlike all trained ones. Each is compared once."""
-        new = {label: text for label, text in labels.items() if text not in trained and text not in self._compared}
-        if not new or not trained:
+    def _warn_of_unlike(self, types: dict[str, TypeWords], trained: list[str]) -> None:
+        new = new_texts(types, trained, self._compared)
+        if not new:
             return
-        from .layers.similarity import trained_similarity
+        from .layers.similarity import LOW_SIMILARITY, unlike_trained
 
-        self._compared.update(new.values())
-        similarity = trained_similarity(self.model, list(new.values()), trained)
-        far = [f"{label} ({value:.2f})" for label, value in zip(new, similarity, strict=True) if value < LOW_SIMILARITY]
-        if far:
+        if far := unlike_trained(self.model, new, trained):
             message = Warnings.BW16.format(name=self.name, labels=", ".join(far), least=LOW_SIMILARITY)
             warnings.warn(message, stacklevel=4)
 
@@ -298,15 +240,14 @@ class BinderNER(TrainablePipe):
         self._require_initialized()
         if self.cfg["calibration"] is not None:
             self._warn_once("BW07", Warnings.BW07.format(name=self.name))
-        new = [text for text in self.cfg["labels"].values() if text not in self.cfg["trained"]]
+        types = read_types(self.cfg)
+        new = [text for words in types for text in words.texts if text not in self.cfg["trained"]]
         if new:
             self.cfg["trained"] = [*self.cfg["trained"], *new]
         set_dropout_rate(self.model, drop)
         gold = [align_gold(example, self.key, self.labels) for example in examples]
         output: BinderOutput[ScoredWindows]
-        output, backprop = self.model.begin_update(
-            BinderInput([example.predicted for example in examples], list(self.label_data.values()))
-        )
+        output, backprop = self.model.begin_update(BinderInput([example.predicted for example in examples], types))
         most_words = self.model.get_ref("scorer").attrs["max_span_length"]
         targets, reasons = make_targets(output.windows, [spans for spans, _ in gold], max_span_length=most_words)
         self.gold_counts.update(reasons)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal, Optional, Union
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from .config import check_name
 from .errors import Errors
@@ -24,8 +24,35 @@ class Calibration(BaseModel):
     bias: Number
 
 
+class Example(BaseModel):
+    """A span in its sentence: tokens, whether a space follows each, the first token and the one after the last."""
+
+    model_config = ConfigDict(extra="forbid")
+    words: Annotated[list[Annotated[str, Field(strict=True, min_length=1)]], Field(min_length=1)]
+    spaces: list[Flag]
+    start: Annotated[int, Field(strict=True, ge=0)]
+    end: Annotated[int, Field(strict=True)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Example:
+        if len(self.words) != len(self.spaces) or not self.start < self.end <= len(self.words):
+            raise ValueError("it has no such tokens")
+        return self
+
+
+Texts = Union[Text, Annotated[list[Text], Field(min_length=1)]]
+
+
+class Described(BaseModel):
+    """What describes a type that has examples."""
+
+    model_config = ConfigDict(extra="forbid")
+    description: Texts
+    examples: list[Example]
+
+
 KINDS: dict[str, Any] = {
-    "labels": dict[Text, Text],
+    "labels": dict[Text, Union[Text, Annotated[list[Text], Field(min_length=1)], Described]],
     "trained": list[Text],
     "spans_key": Text,
     "threshold": Fraction,

@@ -10,12 +10,12 @@ PACKAGE = ROOT / "spacy_binder"
 # From the bottom up. Modules of one row may import each other, but not in a circle.
 ROWS = [
     {"errors"},
-    {"config", "settings"},
+    {"config", "settings", "descriptions"},
     {"text"},
     {"spans"},
     {"modules"},
     {"layers"},
-    {"architectures", "annotations", "factory", "gold", "saving", "scorer", "pipeline"},
+    {"architectures", "annotations", "factory", "gold", "labels", "options", "saving", "scorer", "pipeline"},
     {"corpora", "analysis"},
     {"app"},
     {"cli"},

@@ -17,6 +17,7 @@ from spacy.util import filter_spans
 from thinc.api import set_dropout_rate
 from tiny_pipelines import make_nlp, modules, parameters, quiet_config
 
+from spacy_binder.descriptions import TypeWords
 from spacy_binder.layers.similarity import trained_similarity
 from spacy_binder.layers.types import BinderInput
 from spacy_binder.pipeline import BinderNER
@@ -205,7 +206,7 @@ def test_joint_inference_asks_start_and_end_too(pipe: BinderNER, doc: Doc) -> No
     pipe.cfg["threshold"] = 0.001
     # In training the model gives the logits themselves; without dropout they are those of inference.
     set_dropout_rate(pipe.model, 0.0)
-    output, _ = pipe.model.begin_update(BinderInput([doc], list(pipe.label_data.values())))
+    output, _ = pipe.model.begin_update(BinderInput([doc], [TypeWords((text,)) for text in pipe.label_data.values()]))
     (window,) = output.passes
     scores = window.scores
     start = (scores.start - scores.start_threshold[:, None]).sigmoid()[0] > 0.001
@@ -315,7 +316,7 @@ def test_descriptions_unlike_trained_ones_are_told_once(
     pipe.to_disk(tmp_path, exclude=["vocab"])
     pipe.from_disk(tmp_path, exclude=["vocab"])
     pipe.add_label("SPORT", new)
-    monkeypatch.setattr("spacy_binder.pipeline.LOW_SIMILARITY", expected + 0.01)
+    monkeypatch.setattr("spacy_binder.layers.similarity.LOW_SIMILARITY", expected + 0.01)
     with pytest.warns(UserWarning, match=rf"BW16.*: SPORT \({expected:.2f}\)\."):
         pipe.predict([examples[0].predicted])
     with warnings.catch_warnings():

@@ -11,6 +11,7 @@ from spacy.training import Example
 from spacy.util import load_config, load_model_from_config, registry
 from thinc.api import set_dropout_rate
 
+from spacy_binder.descriptions import TypeWords
 from spacy_binder.layers.types import BinderInput
 from spacy_binder.spans.targets import make_targets
 
@@ -46,7 +47,7 @@ def position_gradients(nlp: Language, examples: list[Example]) -> tuple[torch.Te
     pipe.model.initialize()
     set_dropout_rate(pipe.model, 0.0)
     docs = [example.predicted for example in examples]
-    output, _ = pipe.model.begin_update(BinderInput(docs, list(pipe.label_data.values())))
+    output, _ = pipe.model.begin_update(BinderInput(docs, [TypeWords((text,)) for text in pipe.label_data.values()]))
     gold = [[(span.start, span.end, 0) for span in example.reference.spans["sc"]] for example in examples]
     targets, _ = make_targets(output.windows, gold, max_span_length=30)
     [scored] = output.passes

@@ -12,6 +12,7 @@ from typing import Any
 from spacy.language import Language
 
 from ..analysis.component import get_component
+from ..descriptions import show_words
 from .finding import FoundSpan
 from .given import EntityType
 
@@ -54,7 +55,8 @@ def python_lines(nlp: Language, name: str, model: str, text: str, types: Sequenc
     RETURNS (str): The lines. They set only what is not as in the pipeline.
     """
     pipe = get_component(nlp, name)
-    known, labels = pipe.label_data, [type_.label for type_ in types]
+    known = {label: show_words(value) for label, value in pipe.label_data.items()}
+    labels = [type_.label for type_ in types]
     lines = ["import spacy", "", f"nlp = spacy.load({_literal(model)})", f"ner = nlp.get_pipe({_literal(name)})"]
     lines += [f"ner.remove_label({_literal(label)})" for label in known if label not in labels]
     lines += [

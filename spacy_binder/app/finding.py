@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from spacy.language import Language
 
 from ..analysis.component import get_component
+from ..descriptions import show_words
 from ..pipeline import BinderNER
 from ..spans.decoding import Candidates, filter_margins
 from ..spans.margins import margin_limits, published_scores
@@ -69,7 +70,7 @@ class Searched:
 def types_of(pipe: BinderNER) -> list[EntityType]:
     """RETURNS (list[EntityType]): The types of a component."""
     thresholds = pipe.cfg["thresholds"]
-    return [EntityType(label, text, thresholds.get(label)) for label, text in pipe.label_data.items()]
+    return [EntityType(label, show_words(value), thresholds.get(label)) for label, value in pipe.label_data.items()]
 
 
 def with_types(nlp: Language, name: str, types: Sequence[EntityType]) -> BinderNER:
@@ -81,15 +82,14 @@ def with_types(nlp: Language, name: str, types: Sequence[EntityType]) -> BinderN
     RETURNS (BinderNER): The component. It is in no pipeline.
     """
     shared = get_component(nlp, name)
-    pipe = BinderNER(nlp.vocab, shared.model, name)
-    pipe.cfg.update(shared.cfg.copy())
-    wanted = [type_.label for type_ in types]
-    for label in pipe.labels:
-        if label not in wanted:
-            pipe.remove_label(label)
-    for type_ in types:
-        pipe.add_label(type_.label, type_.description)
+    known = {type_.label: type_.description for type_ in types_of(shared)}
+    labels = {
+        type_.label: None if known.get(type_.label) == type_.description else type_.description for type_ in types
+    }
+    pipe = shared.with_options(labels)
     pipe.cfg["thresholds"] = {type_.label: type_.threshold for type_ in types if type_.threshold is not None}
+    # Each search has warnings and counts of its own.
+    pipe._warned, pipe._compared, pipe.n_dropped = set(), set(), 0
     return pipe
 
 

@@ -9,6 +9,7 @@ from wasabi import msg
 from wasabi.printer import Printer
 
 from ..config import DEFAULT_MODEL, default_description
+from ..descriptions import show_words
 from ..errors import Errors
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ def _make(
     gpu: bool,
     labels_path: Path | None,
     out: Printer,
-) -> tuple[str, dict[str, str]]:
-    """RETURNS (tuple[str, dict[str, str]]): The text of the config, and the description of each label."""
+) -> tuple[str, dict[str, Any]]:
+    """RETURNS (tuple[str, dict[str, Any]]): The text of the config, and the description of each label."""
     import spacy
 
     from ..analysis.training_config import (
@@ -146,9 +147,9 @@ def _refuse_existing(output: Path, labels_path: Path) -> None:
         raise ValueError(Errors.B053.format(existing=" and ".join(existing), output=output, labels=labels_path))
 
 
-def _describe(labels: dict[str, int], path: Path | None) -> dict[str, str]:
+def _describe(labels: dict[str, int], path: Path | None) -> dict[str, Any]:
     """RETURNS (dict[str, str]): The descriptions that a file already has, and default ones for the other labels."""
-    known: dict[str, str] = {}
+    known: dict[str, Any] = {}
     if path and path.exists():
         from ..corpora.problems import wrong_format
 
@@ -157,13 +158,13 @@ def _describe(labels: dict[str, int], path: Path | None) -> dict[str, str]:
             known = json.loads(path.read_text(encoding="utf8"))
         except json.JSONDecodeError as error:
             raise wrong_format(path, error.lineno, f"not JSON ({error.msg})", expected) from None
-        if not isinstance(known, dict) or not all(isinstance(text, str) for text in known.values()):
+        if not isinstance(known, dict) or not all(isinstance(value, (str, list, dict)) for value in known.values()):
             raise wrong_format(path, 1, f"{str(known)[:60]!r}", expected)
     new = sorted(label for label in labels if label not in known)
     return {**known, **{label: default_description(label) for label in new}}
 
 
-def _print_parts(parts: dict[str, "CorpusStatistics"], descriptions: dict[str, str], out: Printer) -> None:
+def _print_parts(parts: dict[str, "CorpusStatistics"], descriptions: dict[str, Any], out: Printer) -> None:
     rows = []
     for name, part in parts.items():
         counts = (part.gold.docs, part.sentences or "-", part.tokens, part.spans)
@@ -172,7 +173,7 @@ def _print_parts(parts: dict[str, "CorpusStatistics"], descriptions: dict[str, s
     out.table(rows, header=HEADER, divider=True, aligns=("l", *("r" for _ in HEADER[1:])))
     labels = sorted({*descriptions, *parts["dev"].gold.labels}, key=lambda label: -parts["train"].gold.labels[label])
     rows = [(label, *(f"{part.gold.labels[label]:,}" for part in parts.values())) for label in labels]
-    rows = [(*row, descriptions.get(row[0], "-")) for row in rows]
+    rows = [(*row, show_words(descriptions.get(row[0], "-"))) for row in rows]
     header = ("Label", "Train", "Dev", "Description")
     out.table(rows, header=header, divider=True, aligns=("l", "r", "r", "l"), max_col=80)
 

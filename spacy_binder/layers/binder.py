@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import torch
 from thinc.api import Model
+from torch import Tensor
 
 from ..modules.span_scorer import SpanScores
+from ..modules.type_vectors import TypeVectors
+from .examples import encode_examples, example_shifts
 from .process import use_one_thread_in_fork
+from .span_scorer import project_types
 from .types import BinderInput, BinderOutput, EncodedText, EncodedWindows, ScoredWindows, Settings
 
 
@@ -49,7 +53,7 @@ def binder(
 def init(model: Model, X: Any = None, Y: Any = None) -> None:
     """Initialize the encoders, then the scorer with their widths.
 
-    X (BinderInput, optional): Some docs and the descriptions.
+    X (BinderInput, optional): Some docs and what describes the types.
     """
     text_encoder, type_encoder, scorer = model.layers
     text_encoder.initialize(X.docs if X is not None else None)
@@ -62,7 +66,7 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
 def forward(model: Model, X: BinderInput, is_train: bool) -> tuple[BinderOutput, Callable]:
     """Encode the types, and stream the passes over the text.
 
-    X (BinderInput): Docs, descriptions and what to search for.
+    X (BinderInput): Docs, what describes the types, and what to search for.
     is_train (bool): Whether to give logits and take gradients.
     RETURNS (tuple[BinderOutput, Callable]): The output, and the callback that ends an update.
     """
@@ -70,20 +74,28 @@ def forward(model: Model, X: BinderInput, is_train: bool) -> tuple[BinderOutput,
     text_encoder, type_encoder, scorer = model.layers
     encoded: EncodedText
     encoded, finish_text = text_encoder(X.docs, is_train)
-    types, backprop_types = type_encoder(X.descriptions, is_train)
-    d_types = torch.zeros_like(types)
+    texts, backprop_types = type_encoder([text for words in X.types for text in words.texts], is_train)
+    types = _join(text_encoder, texts, X, is_train)
+    d_types = torch.zeros_like(texts)
+    targets = None if is_train else project_types(scorer, types)
+    shifts, search = None, X.search
+    if targets is not None and len(types.of_example):
+        shifts = example_shifts(text_encoder, scorer, targets, X.types, X.docs[0].vocab)
+        search = replace(search, min_margin=search.min_margin + shifts)
 
     def passes() -> Iterator[Any]:
         for windows in encoded.passes:
-            scores, backprop_scores = scorer((windows, types, X.search), is_train)
+            scores, backprop_scores = scorer((windows, targets or types, search), is_train)
             if is_train:
                 yield ScoredWindows(windows.batch, scores, partial(backprop_pass, windows, backprop_scores))
+            elif shifts is not None:
+                yield replace(scores, margin=scores.margin - shifts[scores.cells[:, 3]])
             else:
                 yield scores
 
     def backprop_pass(windows: EncodedWindows, backprop_scores: Callable, d_scores: SpanScores) -> None:
-        d_vectors, d_types_of_pass = backprop_scores(d_scores)
-        d_types.add_(d_types_of_pass)
+        d_vectors, d_texts = backprop_scores(d_scores)
+        d_types.add_(d_texts)
         windows.backprop(d_vectors)
 
     def backprop(_: None) -> list:
@@ -92,3 +104,22 @@ def forward(model: Model, X: BinderInput, is_train: bool) -> tuple[BinderOutput,
         return []
 
     return BinderOutput(encoded.windows, passes()), backprop
+
+
+def _join(text_encoder: Model, texts: Tensor, X: BinderInput, is_train: bool) -> TypeVectors:
+    """Put the vectors of types together. In training they have no examples: gold spans take the place of these."""
+    types = TypeVectors.of_texts(texts)
+    counts = [len(words.texts) for words in X.types]
+    if max(counts, default=1) > 1:
+        types = types._replace(of_text=_repeat(counts, texts.device))
+    examples = [example for words in X.types for example in words.examples]
+    if is_train or not examples or not X.docs:
+        return types
+    ends, widths = encode_examples(text_encoder, examples, X.docs[0].vocab)
+    of_example = _repeat([len(words.examples) for words in X.types], texts.device)
+    return types._replace(firsts=ends[:, 0], lasts=ends[:, 1], widths=widths, of_example=of_example)
+
+
+def _repeat(counts: list[int], device: torch.device) -> Tensor:
+    """RETURNS (Tensor): The number of each type, as often as its count says."""
+    return torch.arange(len(counts), device=device).repeat_interleave(torch.tensor(counts, device=device))

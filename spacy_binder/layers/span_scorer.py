@@ -11,6 +11,7 @@ from thinc.api import Model
 from torch import Tensor
 
 from ..modules.span_scorer import SpanScorerModule, SpanScores
+from ..modules.type_vectors import TypeTargets, TypeVectors
 from ..spans.decoding import FoundSpans
 from .module_shim import ModuleShim
 from .types import EncodedWindows, Search, Settings
@@ -18,7 +19,8 @@ from .types import EncodedWindows, Search, Settings
 # What dropout is drawn for: the three parts of a span vector (first word, last word, width), or their sum.
 SPAN_DROPOUTS = ("parts", "sum")
 
-ScorerInT = tuple[EncodedWindows, Tensor, Search]
+# In training vectors of the types, at inference the targets that `project_types` makes of them.
+ScorerInT = tuple[EncodedWindows, TypeVectors | TypeTargets, Search]
 
 
 @dataclass
@@ -44,7 +46,7 @@ def span_scorer(settings: SpanScorerSettings, learn_rate_scale: float = 1.0) -> 
 
     settings (SpanScorerSettings): The settings.
     learn_rate_scale (float): Factor of the learning rate. Defaults to 1.
-    RETURNS (Model): Windows, vectors of types and what to search for → SpanScores in training, FoundSpans at inference.
+    RETURNS (Model): Windows, types and what to search for → SpanScores in training, FoundSpans at inference.
     """
     return Model(
         "binder_span_scorer",
@@ -69,28 +71,41 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
 def forward(model: Model, X: ScorerInT, is_train: bool) -> tuple[SpanScores | FoundSpans, Callable]:
     """Score the windows of a pass.
 
-    X (tuple): The windows with their vectors, vectors of the types, shape (K, H), and what to search for.
+    X (tuple): The windows with their vectors, the types, and what to search for.
     is_train (bool): Whether to score every span and take gradients, or to search for spans.
     RETURNS (tuple): The logits or the spans that were found, and the backward pass: gradients of the logits →
-        gradients of the windows' vectors and of the types' vectors.
+        gradients of the windows' vectors and of the descriptions' vectors.
     """
     encoded, types, search = X
     shim: Any = model.shims[0]
     module: SpanScorerModule = shim.module
-    if not is_train:
+    if isinstance(types, TypeTargets):
         return _search(module, encoded, types, search), lambda _: []
     vectors = encoded.vectors.detach().float().requires_grad_()
-    types = types.detach().float().requires_grad_()
+    texts = types.texts.detach().float().requires_grad_()
     first, last = _positions(encoded)
     module.dropout.p = model.attrs["dropout_rate"]
+    drop_sums = model.attrs["settings"].span_dropout == "sum"
     with shim.in_training():
-        scores = module(vectors, first, last, types, drop_sums=model.attrs["settings"].span_dropout == "sum")
+        scores = module(vectors, first, last, types._replace(texts=texts), drop_sums=drop_sums)
 
     def backprop(d_scores: SpanScores) -> tuple[Tensor | None, Tensor | None]:
         shim.backprop(scores, d_scores)
-        return vectors.grad, types.grad
+        return vectors.grad, texts.grad
 
     return SpanScores(*(logits.detach() for logits in scores)), backprop
+
+
+def project_types(model: Model, types: TypeVectors) -> TypeTargets:
+    """Project vectors of types for a search. The target of a type does not depend on the other types.
+
+    model (Model): The span scorer.
+    types (TypeVectors): Vectors of the types.
+    RETURNS (TypeTargets): What starts, ends and spans are compared with.
+    """
+    shim: Any = model.shims[0]
+    with torch.inference_mode():
+        return shim.module.targets(types, blockwise=True)
 
 
 def _positions(encoded: EncodedWindows) -> tuple[Tensor, Tensor]:
@@ -98,7 +113,7 @@ def _positions(encoded: EncodedWindows) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(encoded.batch.first).to(device), torch.from_numpy(encoded.batch.last).to(device)
 
 
-def _search(module: SpanScorerModule, encoded: EncodedWindows, types: Tensor, search: Search) -> FoundSpans:
+def _search(module: SpanScorerModule, encoded: EncodedWindows, types: TypeTargets, search: Search) -> FoundSpans:
     batch, device = encoded.batch, encoded.vectors.device
     margin, position_margin = (
         None if limit is None else torch.as_tensor(limit, dtype=torch.float32, device=device)

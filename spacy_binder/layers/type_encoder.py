@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +13,9 @@ from torch import Tensor
 
 from ..text.arrays import pad
 from ..text.wordpieces import tokenize_texts
+from .cached_vectors import CachedVectors
 from .encoder_shim import EncoderShim
 from .types import Settings
-
-# Padded wordpieces per forward pass.
-MAX_BATCH_WORDPIECES = 2048
-# Descriptions whose vectors are cached. 1,024 vectors of 768 numbers take 3 MB.
-MAX_CACHED = 1024
 
 
 @dataclass
@@ -48,7 +42,7 @@ def type_encoder(settings: TypeEncoderSettings) -> Model[list[str], Tensor]:
     """Make a type encoder with weights of its own.
 
     settings (TypeEncoderSettings): The settings.
-    RETURNS (Model): Descriptions → their vectors, shape (K, H).
+    RETURNS (Model): Descriptions → their vectors, shape (N, H).
     """
     attrs = {"settings": settings}
     return Model("binder_type_encoder", forward, init=init, dims={"nO": None}, attrs=attrs, shims=[EncoderShim()])
@@ -69,9 +63,9 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
 def forward(model: Model, descriptions: list[str], is_train: bool) -> tuple[Tensor, Callable]:
     """Encode descriptions.
 
-    descriptions (list[str]): K descriptions.
+    descriptions (list[str]): N descriptions.
     is_train (bool): Whether gradients are wanted. A frozen encoder takes none.
-    RETURNS (tuple[Tensor, Callable]): Their vectors, shape (K, H), and the backward pass.
+    RETURNS (tuple[Tensor, Callable]): Their vectors, shape (N, H), and the backward pass.
     """
     shim: Any = model.shims[0]
     settings: TypeEncoderSettings = model.attrs["settings"]
@@ -82,7 +76,7 @@ def shared_type_encoder(text_encoder: Model) -> Model[list[str], Tensor]:
     """Make a type encoder that shares the weights of the text encoder. That is its layer, so copies share it too.
 
     text_encoder (Model): A text encoder with an encoder of its own.
-    RETURNS (Model): Descriptions → their vectors, shape (K, H).
+    RETURNS (Model): Descriptions → their vectors, shape (N, H).
     """
     return Model(
         "binder_shared_type_encoder",
@@ -100,57 +94,25 @@ def init_shared(model: Model, X: Any = None, Y: Any = None) -> None:
 
 
 def forward_shared(model: Model, descriptions: list[str], is_train: bool) -> tuple[Tensor, Callable]:
-    """Encode K descriptions with the text encoder. See `forward`."""
+    """Encode N descriptions with the text encoder. See `forward`."""
     shim: Any = model.layers[0].shims[0]
     return encode_types(shim, descriptions, model.attrs["settings"], learn=is_train)
 
 
-class CachedVectors:
-    """The vectors of the descriptions that were used last, for several threads.
-
-    There is no lock, because a fork would inherit it locked. Each step is atomic instead.
-    """
-
-    def __init__(self) -> None:
-        self._vectors: OrderedDict[str, Tensor] = OrderedDict()
-
-    def find(self, descriptions: Iterable[str]) -> dict[str, Tensor]:
-        """Look up descriptions.
-
-        descriptions (Iterable[str]): The descriptions.
-        RETURNS (dict[str, Tensor]): The vectors of those that are cached.
-        """
-        vectors = ((text, self._vectors.get(text)) for text in descriptions)
-        return {text: vector for text, vector in vectors if vector is not None}
-
-    def keep(self, vectors: dict[str, Tensor]) -> None:
-        """Cache vectors, and drop those that were not used for longest.
-
-        vectors (dict[str, Tensor]): The vectors of all descriptions of a call. They stay, whatever their number.
-        """
-        for text, vector in vectors.items():
-            self._vectors[text] = vector
-            # Another thread may have dropped it.
-            with suppress(KeyError):
-                self._vectors.move_to_end(text)
-        while len(self._vectors) > max(MAX_CACHED, len(vectors)):
-            self._vectors.popitem(last=False)
-
-
 def encode_types(
-    shim: EncoderShim, descriptions: list[str], settings: TypeEncoderSettings, *, learn: bool
+    shim: EncoderShim, texts: list[str], settings: TypeEncoderSettings, *, learn: bool
 ) -> tuple[Tensor, Callable]:
     """Encode descriptions. At inference only those are encoded that the shim's cache does not hold.
 
     shim (EncoderShim): The encoder.
-    descriptions (list[str]): K descriptions.
+    texts (list[str]): N descriptions.
     settings (TypeEncoderSettings): The settings.
     learn (bool): Whether gradients are wanted.
-    RETURNS (tuple[Tensor, Callable]): Their [CLS] vectors, shape (K, H), and the backward pass.
+    RETURNS (tuple[Tensor, Callable]): Their [CLS] vectors, shape (N, H), and the backward pass.
     """
     if learn:
         shim.cache.clear()
-        vectors = _encode_batch(shim, descriptions, settings, is_train=True)
+        vectors = _encode_batch(shim, texts, settings, is_train=True)
 
         def backprop(d_vectors: Tensor) -> list:
             shim.backprop(vectors, d_vectors.to(vectors.dtype))
@@ -159,16 +121,13 @@ def encode_types(
         return vectors, backprop
     # A change of the weights takes it out of the cache, so vectors of old weights are never put into a new one.
     cached: CachedVectors = shim.cache.setdefault(CachedVectors, CachedVectors())
-    found = cached.find(descriptions)
-    missing = sorted(dict.fromkeys(text for text in descriptions if text not in found), key=len)
-    size = max(1, MAX_BATCH_WORDPIECES // settings.max_length)
-    for start in range(0, len(missing), size):
-        texts = missing[start : start + size]
-        rows = _encode_batch(shim, texts, settings, is_train=False).float()
-        # Copies, because a row would keep the memory of the whole batch.
-        found.update((text, row.clone()) for text, row in zip(texts, rows, strict=True))
+    found = cached.find(texts)
+    for text in dict.fromkeys(texts):
+        if text not in found:
+            # Alone: the last bits of a vector depend on what is encoded beside it.
+            found[text] = _encode_batch(shim, [text], settings, is_train=False)[0].float().clone()
     cached.keep(found)
-    return torch.stack([found[text] for text in descriptions]), lambda _: []
+    return torch.stack([found[text] for text in texts]), lambda _: []
 
 
 def _encode_batch(shim: EncoderShim, texts: list[str], settings: TypeEncoderSettings, *, is_train: bool) -> Tensor:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from thinc.model import deserialize_attr, serialize_attr
 
+from ..descriptions import TypeWords
 from ..spans.decoding import FoundSpans
 from ..text.arrays import Floats1d
 from ..text.windows import WindowBatch, Windows
@@ -81,7 +82,7 @@ class Search:
     min_margin (float / Floats1d): The margin over its threshold that a span's logit has to exceed. Defaults to 0.
     min_position_margin (float / Floats1d, optional): The margin over their thresholds that the logits of a span's
         start and end have to exceed. None, the default, if they are not examined.
-    max_spans_per_word (int): The most spans to keep per word. Defaults to 4.
+    max_spans_per_word (int): The most spans to keep per word and type. Defaults to 4.
     """
 
     min_margin: float | Floats1d = 0.0
@@ -94,12 +95,12 @@ class BinderInput:
     """The input of the model.
 
     docs (list[Doc]): The docs.
-    descriptions (list[str]): One description per type.
+    types (list[TypeWords]): What describes each type.
     search (Search): What to search for at inference.
     """
 
     docs: list[Doc]
-    descriptions: list[str]
+    types: list[TypeWords]
     search: Search = field(default_factory=Search)
 
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-# The most types, and pairs of a start and a type, that are searched at once. They bound the memory.
+from .span_search import Found, Parts, ends_of, search_types
+from .type_vectors import TypeTargets, TypeVectors, by_blocks, compare, compare_by_blocks, mean_directions, unit
+
+# The most types that are searched at once. They bound the memory.
 TYPES_AT_ONCE = 1024
-PAIRS_AT_ONCE = 65536
+
+
+ApplyT = Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]
+
+
+def _apply(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+    return function(rows)
 
 
 class SpanScores(NamedTuple):
@@ -87,46 +96,63 @@ class SpanScorerModule(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(
-        self, vectors: Tensor, first: Tensor, last: Tensor, types: Tensor, *, drop_sums: bool = False
+        self, vectors: Tensor, first: Tensor, last: Tensor, types: TypeVectors, *, drop_sums: bool = False
     ) -> SpanScores:
         """Score every word as start and end, and every span.
 
         vectors (Tensor): Wordpiece vectors, [CLS] first. *Shape:* (B, L, text_width).
         first, last (Tensor): Positions of each word's first and last wordpiece. *Shape:* (B, T).
-        types (Tensor): Vectors of the types. *Shape:* (K, type_width).
+        types (TypeVectors): Vectors of K types.
         drop_sums (bool): Whether dropout is drawn for each span vector, which is then built, or for the three parts
             of it. Defaults to False.
         RETURNS (SpanScores): The logits. M is the smaller of `max_span_length` and T.
         """
         at_first, at_last = _at_words(vectors, first), _at_words(vectors, last)
-        span, threshold = (self._spans_whole if drop_sums else self._spans_by_parts)(at_first, at_last, types)
-        start = self._words(at_first, types, self.start, self.type_start, self.start_scale)
-        end = self._words(at_last, types, self.end, self.type_end, self.end_scale)
+        targets = self._describe(types, self.type_span)
+        span, threshold = (self._spans_whole if drop_sums else self._spans_by_parts)(at_first, at_last, targets)
+        start = compare(self._words(at_first, self.start), self._describe(types, self.type_start))
+        start = start * self.start_scale.exp()
+        end = compare(self._words(at_last, self.end), self._describe(types, self.type_end)) * self.end_scale.exp()
         return SpanScores(span, threshold, start[:, 1:], end[:, 1:], start[:, 0], end[:, 0])
 
-    def _spans_by_parts(self, at_first: Tensor, at_last: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
-        parts = self._parts(at_first, at_last, types)
-        ends = _ends(parts.inverse_norm)
-        similarity = parts.first[:, :, None] + parts.last[:, ends] + parts.width
-        return similarity * parts.inverse_norm[..., None], parts.threshold
+    def targets(self, types: TypeVectors, *, blockwise: bool = False) -> TypeTargets:
+        """Project vectors of types into the space that text and types are compared in.
 
-    def _spans_whole(self, at_first: Tensor, at_last: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
-        """Build the vector of each span up to the longest one, (B, T, M, linear_size), as training may want it."""
-        firsts, lasts, widths = self.span_first(at_first), self.span_last(at_last), self._widths(at_first)
-        threshold = firsts[:, 0] + lasts[:, 0] + widths[0]
-        firsts, lasts = firsts[:, 1:], lasts[:, 1:]
-        widths = widths[: min(self.max_span_length, firsts.shape[1])]
-        ends = _ends(firsts[:, :, :1].expand(-1, -1, len(widths)))
-        spans = firsts[:, :, None] + lasts[:, ends] + widths
-        targets = functional.normalize(self.dropout(self.type_span(types)), dim=-1).T * self.span_scale.exp()
-        spans, threshold = (functional.normalize(self.dropout(sums), dim=-1) @ targets for sums in (spans, threshold))
-        return spans, threshold
+        The target of a type is the mean direction of its descriptions. With examples it is the mean direction of that
+        and of the vectors of the examples.
 
-    def _widths(self, like: Tensor) -> Tensor:
-        """RETURNS (Tensor): The part of each width in a span vector, shape (max_span_length, linear_size)."""
-        if self.span_width is None:
-            return like.new_zeros(self.max_span_length, self.span_first.out_features)
-        return self.span_width(self.width_embedding.weight)
+        types (TypeVectors): Vectors of K types.
+        blockwise (bool): Whether the target of a type must not depend on the other types, not in its last bits
+            either. It takes more time, and there is no dropout. Defaults to False.
+        RETURNS (TypeTargets): What starts, ends and spans are compared with.
+        """
+        apply = by_blocks if blockwise else _apply
+        described = [
+            self._describe(types, project, apply) for project in (self.type_start, self.type_end, self.type_span)
+        ]
+        if not len(types.of_example):
+            return TypeTargets(*described)
+        width = types.firsts.shape[1]
+        ends = torch.cat([types.firsts, types.lasts], dim=1)
+        widths = self._widths(ends)[types.widths.clamp(max=self.max_span_length - 1)]
+        examples = (
+            apply(lambda rows: unit(self.start(rows)), types.firsts),
+            apply(lambda rows: unit(self.end(rows)), types.lasts),
+            # The width lies beside both vectors, so that a block has all that it needs.
+            apply(
+                lambda rows: unit(
+                    self.span_first(rows[:, :width]) + self.span_last(rows[:, width : 2 * width]) + rows[:, 2 * width :]
+                ),
+                torch.cat([ends, widths], dim=1),
+            ),
+        )
+        of_type = torch.cat([torch.arange(types.n_types, device=types.of_example.device), types.of_example])
+        return TypeTargets(
+            *(
+                mean_directions(torch.cat([texts, spans]), of_type, types.n_types)
+                for texts, spans in zip(described, examples, strict=True)
+            )
+        )
 
     def search(
         self,
@@ -134,7 +160,7 @@ class SpanScorerModule(nn.Module):
         first: Tensor,
         last: Tensor,
         n_words: Tensor,
-        types: Tensor,
+        targets: TypeTargets,
         *,
         min_margin: float | Tensor,
         min_position_margin: float | Tensor | None,
@@ -143,113 +169,96 @@ class SpanScorerModule(nn.Module):
         """Find the spans that beat [CLS], without scoring all spans.
 
         A start is examined for a type only if its best case beats the threshold: the best end in reach, the best
-        width and the best norm. Few starts do.
+        width and the best norm. Few starts do. What is found for a type does not depend on the other types, bit by bit.
 
-        vectors, first, last, types (Tensor): As for `forward`.
+        vectors, first, last (Tensor): As for `forward`.
         n_words (Tensor): Words per window. *Shape:* (B,).
+        targets (TypeTargets): The result of `targets` for K types.
         min_margin (float / Tensor): The margin over [CLS] that a span's logit has to exceed. One number, or one per
             type. *Shape:* () or (K,).
         min_position_margin (float / Tensor, optional): The margin over [CLS] that the logits of its start and end have
             to exceed. None if they are not examined. *Shape:* () or (K,).
-        max_spans (int): The most spans to keep. The best ones are kept.
+        max_spans (int): The most spans to keep per type. The best ones are kept.
         RETURNS (tuple): Window, first word, width - 1 and type of each span (n, 4), its margin (n,), the number of
             spans found before the best were kept, and whether all thresholds are finite.
         """
         at_first, at_last = _at_words(vectors, first), _at_words(vectors, last)
+        n_types = len(targets.span)
         limits, position_limits = (
-            torch.as_tensor(0.0 if given is None else given, dtype=torch.float32, device=vectors.device).expand(
-                len(types)
-            )
+            torch.as_tensor(0.0 if given is None else given, dtype=torch.float32, device=vectors.device).expand(n_types)
             for given in (min_margin, min_position_margin)
         )
-        found = _Found(max_spans, vectors.device)
-        for start in range(0, len(types), TYPES_AT_ONCE):
-            chunk, limit, position_limit = (
-                of_type[start : start + TYPES_AT_ONCE] for of_type in (types, limits, position_limits)
-            )
-            starts = ends = None
-            if min_position_margin is not None:
-                starts = self._words(at_first, chunk, self.start, self.type_start, self.start_scale)
-                ends = self._words(at_last, chunk, self.end, self.type_end, self.end_scale)
-                starts, ends = (logits[:, 1:] - logits[:, :1] > position_limit for logits in (starts, ends))
-            parts = self._parts(at_first, at_last, chunk)
+        spans = self._spans(at_first, at_last)
+        found = Found(max_spans, vectors.device)
+        starts = ends = None
+        if min_position_margin is not None:
+            starts, ends = self._words(at_first, self.start), self._words(at_last, self.end)
+        for begin in range(0, n_types, TYPES_AT_ONCE):
+            chunk = slice(begin, begin + TYPES_AT_ONCE)
+            is_start = is_end = None
+            if starts is not None and ends is not None:
+                is_start = _beat_threshold(starts, targets.start[chunk], self.start_scale, position_limits[chunk])
+                is_end = _beat_threshold(ends, targets.end[chunk], self.end_scale, position_limits[chunk])
+            parts = spans.compare(targets.span[chunk], compare_by_blocks)
             found.is_finite &= bool(parts.threshold.isfinite().all())
-            self._search_types(parts, n_words, limit, starts, ends, start, found)
+            search_types(parts, n_words, limits[chunk], is_start, is_end, begin, found)
         return found.cells, found.margins, found.n_seen, found.is_finite
 
-    @staticmethod
-    def _search_types(
-        parts: _Parts,
-        n_words: Tensor,
-        limit: Tensor,
-        starts: Tensor | None,
-        ends: Tensor | None,
-        first_type: int,
-        found: _Found,
-    ) -> None:
-        n_starts, n_widths = parts.inverse_norm.shape[1:]
-        words = torch.arange(n_starts, device=n_words.device)
-        widths = torch.arange(n_widths, device=n_words.device)
-        is_word = words < n_words[:, None]
-        exists = (words[:, None] + widths) < n_words[:, None, None]
-        last = parts.last.masked_fill(~is_word[..., None], -torch.inf)
-        best = parts.first + _running_max(last, n_widths) + parts.width.amax(0)
-        norm = parts.inverse_norm
-        high = norm.masked_fill(~exists, 0.0).amax(2)[..., None]
-        low = norm.masked_fill(~exists, torch.inf).amin(2)[..., None]
-        # The bound and the logit are rounded differently: allow for it.
-        alive = best * torch.where(best > 0, high, low) > parts.threshold[:, None] + limit - 1e-3
-        alive &= is_word[..., None]
-        if starts is not None:
-            alive &= starts
-        for pairs in alive.nonzero().split(PAIRS_AT_ONCE):
-            window, word, label = pairs.unbind(1)
-            end = (word[:, None] + widths).clamp(max=n_starts - 1)
-            similarity = parts.first[window, word, label][:, None] + last[window[:, None], end, label[:, None]]
-            similarity = similarity + parts.width.T[label]
-            margins = similarity * norm[window, word] - parts.threshold[window, label][:, None]
-            beats = (margins > limit[label][:, None]) & exists[window, word]
-            if ends is not None:
-                beats &= ends[window[:, None], end, label[:, None]]
-            pair, width = beats.nonzero().unbind(1)
-            cells = torch.stack([window[pair], word[pair], width, label[pair] + first_type], dim=1)
-            found.add(cells, margins[beats])
+    def _describe(self, types: TypeVectors, project: nn.Linear, apply: ApplyT = _apply) -> Tensor:
+        """RETURNS (Tensor): The mean direction of each type's projected descriptions, shape (K, linear_size)."""
+        rows = apply(lambda texts: unit(self.dropout(project(texts))), types.texts)
+        return mean_directions(rows, types.of_text, types.n_types)
 
-    def _words(self, at: Tensor, types: Tensor, project: nn.Linear, project_type: nn.Linear, scale: Tensor) -> Tensor:
-        words = functional.normalize(self.dropout(project(at)), dim=-1)
-        targets = functional.normalize(self.dropout(project_type(types)), dim=-1)
-        return (words @ targets.T) * scale.exp()
+    def _spans_by_parts(self, at_first: Tensor, at_last: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        parts = self._spans(at_first, at_last).compare(targets, compare)
+        ends = ends_of(parts.inverse_norm)
+        similarity = parts.first[:, :, None] + parts.last[:, ends] + parts.width
+        return similarity * parts.inverse_norm[..., None], parts.threshold
 
-    def _parts(self, at_first: Tensor, at_last: Tensor, types: Tensor) -> _Parts:
-        targets = functional.normalize(self.dropout(self.type_span(types)), dim=-1)
+    def _spans_whole(self, at_first: Tensor, at_last: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Build the vector of each span up to the longest one, (B, T, M, linear_size), as training may want it."""
+        firsts, lasts, widths = self.span_first(at_first), self.span_last(at_last), self._widths(at_first)
+        threshold = firsts[:, 0] + lasts[:, 0] + widths[0]
+        firsts, lasts = firsts[:, 1:], lasts[:, 1:]
+        widths = widths[: min(self.max_span_length, firsts.shape[1])]
+        ends = ends_of(firsts[:, :, :1].expand(-1, -1, len(widths)))
+        spans = firsts[:, :, None] + lasts[:, ends] + widths
+        targets = targets * self.span_scale.exp()
+        spans, threshold = (compare(unit(self.dropout(sums)), targets) for sums in (spans, threshold))
+        return spans, threshold
+
+    def _widths(self, like: Tensor) -> Tensor:
+        """RETURNS (Tensor): The part of each width in a span vector, shape (max_span_length, linear_size)."""
+        if self.span_width is None:
+            return like.new_zeros(self.max_span_length, self.span_first.out_features)
+        return self.span_width(self.width_embedding.weight)
+
+    def _words(self, at: Tensor, project: nn.Linear) -> Tensor:
+        return unit(self.dropout(project(at)))
+
+    def _spans(self, at_first: Tensor, at_last: Tensor) -> _Spans:
         firsts = self.dropout(self.span_first(at_first))
         lasts = self.dropout(self.span_last(at_last))
         widths = self._widths(firsts)
         if self.span_width is not None:
             widths = self.dropout(widths)
         scale = self.span_scale.exp()
-        threshold_vector = functional.normalize(firsts[:, 0] + lasts[:, 0] + widths[0], dim=-1)
+        threshold = unit(firsts[:, 0] + lasts[:, 0] + widths[0])
         firsts, lasts = firsts[:, 1:], lasts[:, 1:]
         widths = widths[: min(self.max_span_length, firsts.shape[1])]
 
         products = torch.bmm(firsts, lasts.transpose(1, 2))
-        ends = _ends(products[:, :, : len(widths)]).expand(len(products), -1, -1)
+        ends = ends_of(products[:, :, : len(widths)]).expand(len(products), -1, -1)
         norm = products.gather(2, ends) + firsts @ widths.T + (lasts @ widths.T).gather(1, ends)
         norm = 2 * norm + _square(firsts)[:, :, None] + _square(lasts)[:, ends[0]] + _square(widths)
-        return _Parts(
-            first=firsts @ targets.T,
-            last=lasts @ targets.T,
-            width=widths @ targets.T,
-            inverse_norm=norm.clamp(min=1e-12).rsqrt() * scale,
-            threshold=(threshold_vector @ targets.T) * scale,
-        )
+        return _Spans(firsts, lasts, widths, norm.clamp(min=1e-12).rsqrt() * scale, threshold, scale)
 
 
-class _Parts(NamedTuple):
-    """The parts of a span's logit, (first[t] + last[t + w] + width[w]) · inverse_norm[t, w].
+class _Spans(NamedTuple):
+    """What the logits of spans are made of, without types.
 
-    *Shapes:* first, last (B, T, K), width (M, K), inverse_norm (B, T, M), which includes the temperature, and
-    threshold (B, K).
+    *Shapes:* first, last (B, T, D), width (M, D), inverse_norm (B, T, M), which includes the temperature, threshold
+    (B, D), and scale ().
     """
 
     first: Tensor
@@ -257,42 +266,18 @@ class _Parts(NamedTuple):
     width: Tensor
     inverse_norm: Tensor
     threshold: Tensor
+    scale: Tensor
+
+    def compare(self, targets: Tensor, product: Callable[[Tensor, Tensor], Tensor]) -> Parts:
+        first, last, width, threshold = (
+            product(vectors, targets) for vectors in (self.first, self.last, self.width, self.threshold)
+        )
+        return Parts(first, last, width, self.inverse_norm, threshold * self.scale)
 
 
-class _Found:
-    """The best cells found so far."""
-
-    def __init__(self, most: int, device: torch.device) -> None:
-        self.most = most
-        self.n_seen = 0
-        self.is_finite = True
-        self.cells = torch.zeros((0, 4), dtype=torch.long, device=device)
-        self.margins = torch.zeros(0, device=device)
-
-    def add(self, cells: Tensor, margins: Tensor) -> None:
-        self.n_seen += len(cells)
-        self.cells, self.margins = torch.cat([self.cells, cells]), torch.cat([self.margins, margins])
-        if len(self.cells) > self.most:
-            self.margins, kept = self.margins.topk(self.most)
-            self.cells = self.cells[kept]
-
-
-def _running_max(values: Tensor, size: int) -> Tensor:
-    """RETURNS (Tensor): The maximum over the places t, …, t + size - 1 of the second axis."""
-    done = 1
-    while done < size:
-        step = min(done, size - done)
-        values = torch.cat([torch.maximum(values[:, :-step], values[:, step:]), values[:, -step:]], dim=1)
-        done += step
-    return values
-
-
-def _ends(by_width: Tensor) -> Tensor:
-    """RETURNS (Tensor): Last word of the span that starts at t with width w + 1, for (B, T, M): shape (T, M)."""
-    n_words, n_widths = by_width.shape[1:]
-    words = torch.arange(n_words, device=by_width.device)
-    widths = torch.arange(n_widths, device=by_width.device)
-    return (words[:, None] + widths).clamp(max=max(n_words - 1, 0))
+def _beat_threshold(words: Tensor, targets: Tensor, scale: Tensor, limit: Tensor) -> Tensor:
+    logits = compare_by_blocks(words, targets) * scale.exp()
+    return logits[:, 1:] - logits[:, :1] > limit
 
 
 def _at_words(vectors: Tensor, positions: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -127,6 +127,24 @@ def group_by_doc(parts: Sequence[Candidates], labels: Sequence[str], n_docs: int
     found.labels = tuple(labels)
     borders = numpy.searchsorted(found.doc, numpy.arange(n_docs + 1))
     return [found[borders[i] : borders[i + 1]] for i in range(n_docs)]
+
+
+def collect_spans(
+    windows: Windows, passes: Iterable[FoundSpans], labels: Sequence[str], n_docs: int, *, union: bool
+) -> tuple[list[Candidates], int, bool]:
+    """Collect what all passes found.
+
+    windows (Windows): All windows.
+    passes (Iterable[FoundSpans]): The spans that each pass found. A pass is computed when it is asked for.
+    labels, n_docs, union: As for `group_by_doc`.
+    RETURNS (tuple): The spans of each doc, the number of spans that were not kept, and whether all values are finite.
+    """
+    parts, n_dropped, is_finite = [], 0, True
+    for found in passes:
+        parts.append(find_tokens(windows, found, union=union))
+        n_dropped += found.n_dropped
+        is_finite &= found.is_finite
+    return group_by_doc(parts, labels, n_docs, union=union), n_dropped, is_finite
 
 
 def support_repeats(candidates: Candidates, words: numpy.ndarray, weight: float) -> Candidates:

@@ -9,8 +9,9 @@ import torch
 from conftest import binder_config, demo_examples
 from spacy.language import Language
 
+from spacy_binder.layers import cached_vectors as cached_vectors_module
 from spacy_binder.layers import type_encoder as type_encoder_module
-from spacy_binder.layers.type_encoder import CachedVectors
+from spacy_binder.layers.cached_vectors import CachedVectors
 from spacy_binder.pipeline import BinderNER
 
 
@@ -25,7 +26,7 @@ def pipe(tiny_nlp: Language) -> BinderNER:
 
 @pytest.fixture
 def encoded(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The descriptions of each call of the type encoder."""
+    """The descriptions of each run of the encoder. At inference each is encoded alone."""
     calls: list[list[str]] = []
     original = type_encoder_module._encode_batch
 
@@ -39,8 +40,7 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 def test_types_are_encoded_once(tiny_nlp: Language, pipe: BinderNER, encoded: list[list[str]]) -> None:
     list(tiny_nlp.pipe(["Oslo", "Bergen", "Bodø"], batch_size=1))
-    assert len(encoded) == 1
-    assert sorted(encoded[0]) == sorted(pipe.label_data.values())
+    assert encoded == [[text] for text in pipe.label_data.values()]
 
 
 def test_only_a_new_type_is_encoded(tiny_nlp: Language, pipe: BinderNER, encoded: list[list[str]]) -> None:
@@ -49,7 +49,9 @@ def test_only_a_new_type_is_encoded(tiny_nlp: Language, pipe: BinderNER, encoded
     tiny_nlp("Oslo")
     pipe.remove_label("GPE")
     tiny_nlp("Oslo")
-    assert encoded[1:] == [["dishes and drinks"]]
+    assert encoded[-1:] == [["dishes and drinks"]]
+    # GPE was encoded too, before it was removed.
+    assert len(encoded) == len(pipe.label_data) + 1
 
 
 def test_types_are_encoded_anew_after_an_update(tiny_nlp: Language, pipe: BinderNER, encoded: list[list[str]]) -> None:
@@ -58,8 +60,8 @@ def test_types_are_encoded_anew_after_an_update(tiny_nlp: Language, pipe: Binder
     tiny_nlp.update(examples, sgd=tiny_nlp.create_optimizer())
     tiny_nlp("Oslo")
     tiny_nlp("Oslo")
-    # One call is that of the update.
-    assert len(encoded) == 3
+    # One run is that of the update.
+    assert len(encoded) == 2 * len(pipe.labels) + 1
 
 
 def test_frozen_types_are_encoded_once_for_all_updates(tiny_encoder: str, encoded: list[list[str]]) -> None:
@@ -71,7 +73,7 @@ def test_frozen_types_are_encoded_once_for_all_updates(tiny_encoder: str, encode
     optimizer = nlp.initialize(lambda: examples)
     for _ in range(3):
         nlp.update(examples, sgd=optimizer)
-    assert len(encoded) == 1
+    assert len(encoded) == len(nlp.get_pipe("binder_ner").labels)
 
 
 def test_types_are_encoded_anew_within_use_params_and_after_it(
@@ -82,14 +84,14 @@ def test_types_are_encoded_anew_within_use_params_and_after_it(
         tiny_nlp("Oslo")
         tiny_nlp("Oslo")
     tiny_nlp("Oslo")
-    assert len(encoded) == 3
+    assert len(encoded) == 3 * len(pipe.labels)
 
 
 def test_types_are_encoded_anew_after_a_load(tiny_nlp: Language, pipe: BinderNER, encoded: list[list[str]]) -> None:
     tiny_nlp("Oslo")
     tiny_nlp.from_bytes(tiny_nlp.to_bytes())
     tiny_nlp("Oslo")
-    assert len(encoded) == 2
+    assert len(encoded) == 2 * len(pipe.labels)
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -121,7 +123,7 @@ def cached(pipe: BinderNER) -> CachedVectors:
 def test_descriptions_that_were_not_used_for_longest_leave_the_cache(
     pipe: BinderNER, encoded: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(type_encoder_module, "MAX_CACHED", 3)
+    monkeypatch.setattr(cached_vectors_module, "MAX_CACHED", 3)
     layer = pipe.model.get_ref("type_encoder")
     for description in ("a", "b", "c", "a", "d"):
         layer.predict([description])
@@ -132,7 +134,7 @@ def test_descriptions_that_were_not_used_for_longest_leave_the_cache(
     # Those of one call stay, so that a call with many types doesn't encode them each time.
     layer.predict(["p", "q", "r", "s"])
     layer.predict(["p", "q", "r", "s"])
-    assert encoded == [["p", "q", "r", "s"]]
+    assert encoded == [["p"], ["q"], ["r"], ["s"]]
     assert list(cached(pipe)._vectors) == ["p", "q", "r", "s"]
 
 

@@ -10,7 +10,9 @@ from torch.nn import functional
 from spacy_binder.architectures import build_span_scorer
 from spacy_binder.layers.types import EncodedWindows, Search
 from spacy_binder.modules import span_scorer as span_scorer_module
+from spacy_binder.modules import span_search as span_search_module
 from spacy_binder.modules.span_scorer import SpanScorerModule, SpanScores
+from spacy_binder.modules.type_vectors import TypeTargets, TypeVectors
 from spacy_binder.text.windows import WindowBatch
 
 TEXT_WIDTH, TYPE_WIDTH, N_TYPES = 12, 7, 4
@@ -53,6 +55,17 @@ def cosine_logit(text: Tensor, of_type: Tensor, log_scale: Tensor) -> Tensor:
     """RETURNS (Tensor): Cosine over temperature, in float64."""
     temperature = 1 / log_scale.double().exp()
     return functional.cosine_similarity(text, of_type, dim=-1) / temperature
+
+
+def score(
+    module: SpanScorerModule, vectors: Tensor, first: Tensor, last: Tensor, types: Tensor, *, drop_sums: bool = False
+) -> SpanScores:
+    """The logits of types with one description each."""
+    return module(vectors, first, last, TypeVectors.of_texts(types), drop_sums=drop_sums)
+
+
+def targets_of(module: SpanScorerModule, types: Tensor) -> TypeTargets:
+    return module.targets(TypeVectors.of_texts(types), blockwise=True)
 
 
 def reference_scores(
@@ -124,7 +137,7 @@ def test_logits_are_those_of_the_concatenated_layer(
     module = make_module(max_span_length=max_span_length, width_embedding_size=width_embedding_size)
     inputs = make_input(n_words)
     with torch.no_grad():
-        found = SpanScores(*module(*inputs, drop_sums=drop_sums))
+        found = score(module, *inputs, drop_sums=drop_sums)
         expected = reference_scores(module, *inputs)
     inside = ~expected.span.isnan()
     assert found.span.shape == expected.span.shape
@@ -152,7 +165,7 @@ def test_dropout_of_sums_is_that_of_the_published_code(width_embedding_size: int
     module.dropout = dropout = KnownDropout()  # type: ignore[assignment]
     inputs = make_input(6)
     with torch.no_grad():
-        found = SpanScores(*module(*inputs, drop_sums=True))
+        found = score(module, *inputs, drop_sums=True)
         factors = {drawn.shape: drawn for drawn in dropout.drawn}
         # Types are drawn for spans first.
         drawn = {
@@ -177,7 +190,7 @@ def test_the_setting_says_what_dropout_is_drawn_for(span_dropout: str) -> None:
     shapes: list[torch.Size] = []
     module.dropout.register_forward_hook(lambda _, __, output: shapes.append(output.shape))
     encoded, types = encode_input(5)
-    layer((encoded, types, Search()), is_train=True)
+    layer((encoded, TypeVectors.of_texts(types), Search()), is_train=True)
     assert (torch.Size((2, 5, 3, 8)) in shapes) is (span_dropout == "sum")
 
 
@@ -221,15 +234,22 @@ def test_search_finds_what_a_loop_finds(
 ) -> None:
     """Nothing that beats [CLS] is lost by looking only at starts whose best case does."""
     monkeypatch.setattr(span_scorer_module, "TYPES_AT_ONCE", types_at_once)
-    monkeypatch.setattr(span_scorer_module, "PAIRS_AT_ONCE", pairs_at_once)
+    monkeypatch.setattr(span_search_module, "PAIRS_AT_ONCE", pairs_at_once)
     module = make_module(max_span_length=max_span_length, width_embedding_size=width_embedding_size).eval()
     inputs, n_words = make_input(7, n_windows=3), torch.tensor([7, 4, 1])
     with torch.inference_mode():
         vectors, first, last, types = inputs
         cells, margins, n_seen, _ = module.search(
-            vectors, first, last, n_words, types, min_margin=least, min_position_margin=position_least, max_spans=10**6
+            vectors,
+            first,
+            last,
+            n_words,
+            targets_of(module, types),
+            min_margin=least,
+            min_position_margin=position_least,
+            max_spans=10**6,
         )
-        expected = found_by_loop(SpanScores(*module(*inputs)), n_words, least, position_least)
+        expected = found_by_loop(score(module, *inputs), n_words, least, position_least)
     assert n_seen == len(cells)
     assert dict(zip(map(tuple, cells.tolist()), margins.tolist(), strict=True)) == pytest.approx(expected, abs=1e-5)
     assert bool(expected) or least > 0
@@ -249,7 +269,7 @@ def test_each_type_has_its_own_limit(joint: bool, types_at_once: int, monkeypatc
             first,
             last,
             n_words,
-            types,
+            targets_of(module, types),
             min_margin=limits,
             min_position_margin=limits if joint else None,
             max_spans=10**6,
@@ -261,7 +281,7 @@ def test_each_type_has_its_own_limit(joint: bool, types_at_once: int, monkeypatc
                 first,
                 last,
                 n_words,
-                types[k : k + 1],
+                targets_of(module, types[k : k + 1]),
                 min_margin=limit,
                 min_position_margin=limit if joint else None,
                 max_spans=10**6,
@@ -274,17 +294,27 @@ def test_each_type_has_its_own_limit(joint: bool, types_at_once: int, monkeypatc
 
 @pytest.mark.parametrize("most", [0, 1, 5])
 def test_search_keeps_the_best(most: int) -> None:
-    """No more spans than asked for, and the count says how many there were."""
+    """No more spans of a type than asked for, and the count says how many there were."""
     module = make_module(max_span_length=4, width_embedding_size=5).eval()
     inputs, n_words = make_input(6), torch.tensor([6, 3])
     with torch.inference_mode():
         vectors, first, last, types = inputs
-        _, margins, n_seen, _ = module.search(
-            vectors, first, last, n_words, types, min_margin=-1.0, min_position_margin=None, max_spans=most
+        cells, margins, n_seen, _ = module.search(
+            vectors,
+            first,
+            last,
+            n_words,
+            targets_of(module, types),
+            min_margin=-1.0,
+            min_position_margin=None,
+            max_spans=most,
         )
-        expected = sorted(found_by_loop(SpanScores(*module(*inputs)), n_words, -1.0, None).values(), reverse=True)
-    assert sorted(margins.tolist(), reverse=True) == pytest.approx(expected[:most], abs=1e-5)
-    assert n_seen == len(expected) > most
+        expected = found_by_loop(score(module, *inputs), n_words, -1.0, None)
+    assert n_seen == len(expected) > most * len(types)
+    for k in range(len(types)):
+        of_type = sorted((margin for cell, margin in expected.items() if cell[3] == k), reverse=True)
+        found = sorted(margins[cells[:, 3] == k].tolist(), reverse=True)
+        assert found == pytest.approx(of_type[:most], abs=1e-5)
 
 
 def test_temperature_bounds_the_logits() -> None:
@@ -294,7 +324,7 @@ def test_temperature_bounds_the_logits() -> None:
     ).requires_grad_(False)
     module.type_start.load_state_dict(module.start.state_dict())
     vectors, position = torch.randn(1, 2, 6), torch.ones(1, 1, dtype=torch.int64)
-    _, _, start, *_ = module(vectors, position, position, vectors[0, 1:])
+    _, _, start, *_ = score(module, vectors, position, position, vectors[0, 1:])
     assert start.item() == pytest.approx(20, rel=1e-5)
 
 
@@ -303,8 +333,8 @@ def test_a_type_does_not_depend_on_others(kept: list[int]) -> None:
     """Types that are reordered, dropped or doubled leave each one's logits as they are."""
     module = make_module(max_span_length=4, width_embedding_size=5).eval()
     vectors, first, last, types = make_input(6)
-    everything = module(vectors, first, last, types)
-    some = module(vectors, first, last, types[kept])
+    everything = score(module, vectors, first, last, types)
+    some = score(module, vectors, first, last, types[kept])
     for all_types, some_types in zip(everything, some, strict=True):
         torch.testing.assert_close(some_types, all_types[..., kept], rtol=1e-5, atol=1e-5)
 
@@ -313,9 +343,9 @@ def test_windows_do_not_depend_on_others() -> None:
     """A window pad to a longer one has the same logits as alone."""
     module = make_module(max_span_length=4, width_embedding_size=5).eval()
     vectors, first, last, types = make_input(7)
-    together = module(vectors, first, last, types)
+    together = score(module, vectors, first, last, types)
     length = 3
-    alone = module(vectors[:1, : int(last[0, length - 1]) + 2], first[:1, :length], last[:1, :length], types)
+    alone = score(module, vectors[:1, : int(last[0, length - 1]) + 2], first[:1, :length], last[:1, :length], types)
     for t in range(length):
         for width in range(length - t):
             torch.testing.assert_close(together[0][0, t, width], alone[0][0, t, width], rtol=1e-5, atol=1e-5)
@@ -330,7 +360,7 @@ def test_gradients_reach_all_parameters(width_embedding_size: int) -> None:
     vectors, first, last, types = make_input(6)
     vectors.requires_grad_()
     types.requires_grad_()
-    outputs = module(vectors, first, last, types)
+    outputs = score(module, vectors, first, last, types)
     torch.autograd.backward(outputs, [torch.randn_like(output) for output in outputs])
     for name, parameter in module.named_parameters():
         assert parameter.grad is not None, name
@@ -357,7 +387,7 @@ def test_gradient_is_that_of_the_concatenated_layer() -> None:
 
     vectors.requires_grad_()
     types.requires_grad_()
-    found = gradients(SpanScores(*module(vectors, first, last, types)))
+    found = gradients(score(module, vectors, first, last, types))
     expected = gradients(reference_scores(module, vectors, first, last, types))
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
 
@@ -371,14 +401,79 @@ def test_layer_hands_gradients_to_both_encoders() -> None:
     layer.initialize()
     vectors, first, last, types = make_input(5)
     encoded, _ = encode_input(5)
-    scores, backprop = layer((encoded, types, Search()), is_train=True)
+    scores, backprop = layer((encoded, TypeVectors.of_texts(types), Search()), is_train=True)
     d_scores = SpanScores(*(torch.randn_like(tensor) for tensor in scores))
     d_vectors, d_types = backprop(d_scores)
     vectors.requires_grad_()
     types.requires_grad_()
-    outputs = layer.shims[0].module(vectors, first, last, types)
+    outputs = score(layer.shims[0].module, vectors, first, last, types)
     for found, expected in zip(scores, outputs, strict=True):
         assert torch.equal(found, expected)
     torch.autograd.backward(outputs, d_scores)
     torch.testing.assert_close(d_vectors, vectors.grad)
     torch.testing.assert_close(d_types, types.grad)
+
+
+def several(module: SpanScorerModule) -> tuple[TypeVectors, TypeTargets]:
+    """RETURNS (tuple): Types of two descriptions, of one, of one with two examples; and their targets by hand."""
+    torch.manual_seed(3)
+    texts, firsts, lasts = torch.randn(4, TYPE_WIDTH), torch.randn(2, TEXT_WIDTH), torch.randn(2, TEXT_WIDTH)
+    widths = torch.tensor([0, 2])
+    types = TypeVectors(texts, torch.tensor([0, 0, 1, 2]), firsts, lasts, widths, torch.tensor([2, 2]))
+
+    def direction(*vectors: Tensor) -> Tensor:
+        return functional.normalize(sum(functional.normalize(vector, dim=0) for vector in vectors), dim=0)  # type: ignore[arg-type]
+
+    expected = []
+    for kind in ("start", "end", "span"):
+        described = [getattr(module, f"type_{kind}")(text) for text in texts]
+        examples = {"start": module.start(firsts), "end": module.end(lasts)}.get(kind)
+        if examples is None:
+            embedded = module.span_width(module.width_embedding.weight[widths])  # type: ignore[misc]
+            examples = module.span_first(firsts) + module.span_last(lasts) + embedded
+        rows = [direction(described[0], described[1]), direction(described[2]), direction(described[3], *examples)]
+        expected.append(torch.stack(rows))
+    return types, TypeTargets(*expected)
+
+
+@pytest.mark.parametrize("blockwise", [False, True])
+def test_targets_are_mean_directions(blockwise: bool) -> None:
+    module = make_module(max_span_length=4, width_embedding_size=5).eval()
+    types, expected = several(module)
+    for found, by_hand in zip(module.targets(types, blockwise=blockwise), expected, strict=True):
+        torch.testing.assert_close(found, by_hand, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_types", [1, 15, 16, 17, 40])
+def test_search_does_not_depend_on_other_types_bit_by_bit(n_types: int) -> None:
+    module = make_module(max_span_length=4, width_embedding_size=5).eval()
+    (vectors, first, last, _), n_words = make_input(7), torch.tensor([7, 4])
+    types = torch.randn(n_types, TYPE_WIDTH)
+
+    def search(chosen: list[int]) -> dict[tuple[int, ...], float]:
+        targets = targets_of(module, types[chosen])
+        cells, margins, _, _ = module.search(
+            vectors, first, last, n_words, targets, min_margin=-0.5, min_position_margin=-1.0, max_spans=10**6
+        )
+        rows = cells.tolist()
+        return {(*row[:3], chosen[row[3]]): margin for row, margin in zip(rows, margins.tolist(), strict=True)}
+
+    everything = search(list(range(n_types)))
+    assert search(list(range(n_types))[::-1]) == everything
+    for k in {0, n_types // 2, n_types - 1}:
+        assert search([k]) == {cell: margin for cell, margin in everything.items() if cell[3] == k}
+
+
+def test_gradients_of_several_descriptions() -> None:
+    """By finite differences, in float64."""
+    module = make_module(max_span_length=4, width_embedding_size=5).double()
+    vectors, first, last, _ = make_input(3, n_windows=1)
+    of_text = torch.tensor([0, 0, 1])
+    none = torch.zeros(0, dtype=torch.long)
+
+    def logits(texts: Tensor) -> Tensor:
+        types = TypeVectors(texts, of_text, texts[:0], texts[:0], none, none)
+        scores = module(vectors.double(), first, last, types)
+        return torch.cat([part.reshape(-1) for part in scores])
+
+    assert torch.autograd.gradcheck(logits, torch.randn(3, TYPE_WIDTH, dtype=torch.float64, requires_grad=True))

@@ -6,6 +6,7 @@ import torch
 from conftest import binder_config
 from spacy.tokens import Doc
 
+from spacy_binder.descriptions import TypeWords
 from spacy_binder.layers.text_encoder import cut_docs
 from spacy_binder.layers.types import BinderInput
 from spacy_binder.text.word_shapes import WORD_SHAPES, word_shape
@@ -64,7 +65,7 @@ def test_training_begins_with_the_pretrained_encoder_and_learns_shapes(tiny_enco
     lower, title = (
         Doc(nlp.vocab, words=words, sent_starts=[True, False]) for words in (["temple", "met"], ["Temple", "met"])
     )
-    output, _ = pipe.model.begin_update(BinderInput([lower, title], ["person"]))
+    output, _ = pipe.model.begin_update(BinderInput([lower, title], [TypeWords(("person",))]))
     for scored in output.passes:
         scored.backprop(scored.scores)
     gradient = shim.module.word_shapes.weight.grad
