@@ -11,6 +11,7 @@ from spacy.training import Example
 from spacy.util import fix_random_seed
 from tiny_pipelines import NO_DROPOUT
 
+SHARED_TRANSFORMER = {"@architectures": "spacy_binder.SharedTransformer.v1"}
 LISTENER = {
     "@architectures": "spacy-transformers.TransformerListener.v1",
     "pooling": {"@layers": "reduce_mean.v1"},
@@ -44,7 +45,7 @@ def shared_config(encoder: str) -> dict[str, Any]:
     return {
         "model": {
             "@architectures": "spacy_binder.SharedBinder.v1",
-            "tok2vec": {"@architectures": "spacy_binder.SharedTransformer.v1"},
+            "tok2vec": dict(SHARED_TRANSFORMER),
             "type_encoder": {
                 "@architectures": "spacy_binder.TypeEncoder.v1",
                 "name": encoder,

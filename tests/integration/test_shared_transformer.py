@@ -5,9 +5,13 @@ from typing import Any
 
 import pytest
 import spacy
+import srsly
 import torch
+from conftest import ROOT
+from markdown_pages import read_page
 from project_copy import run_python
 from shared_pipelines import (
+    SHARED_TRANSFORMER,
     add_listeners,
     scored_spans,
     shared_examples,
@@ -19,7 +23,10 @@ from shared_pipelines import (
 )
 from spacy.language import Language
 from spacy.tokens import DocBin
+from spacy.util import fix_random_seed
 from thinc.api import Config
+
+PAGE = ROOT / "docs" / "guide" / "shared-transformer.md"
 
 
 @pytest.fixture(scope="module")
@@ -71,16 +78,17 @@ def run_training(folder: Path, config: Config) -> Language:
     return spacy.load(folder / "out" / "model-last")
 
 
-def component_weights(nlp: Language, name: str) -> list[torch.Tensor]:
-    """The weights of a component, without those of a transformer that it has inside."""
-    shims: list[Any] = [shim for node in nlp.get_pipe(name).model.walk() for shim in node.shims]
-    modules = [shim._model for shim in shims if type(shim).__name__ != "HFShim"]
-    return [weight.detach().clone() for module in modules for weight in module.parameters()]
+def all_weights(nlp: Language, name: str) -> list[torch.Tensor]:
+    """The weights of a component, those of torch and those of thinc."""
+    weights = []
+    for node in nlp.get_pipe(name).model.walk():  # type: ignore[attr-defined]
+        weights += [torch.tensor(node.get_param(param)) for param in node.param_names]
+        shims: list[Any] = node.shims
+        weights += [weight.detach().clone() for shim in shims for weight in shim._model.parameters()]
+    return weights
 
 
-def same(
-    one: dict[str, torch.Tensor] | list[torch.Tensor], other: dict[str, torch.Tensor] | list[torch.Tensor]
-) -> bool:
+def same(one: Any, other: Any) -> bool:
     """Whether all weights are the same."""
     pairs = zip(*(list(x.values()) if isinstance(x, dict) else x for x in (one, other)), strict=True)
     return all(torch.equal(a, b) for a, b in pairs)
@@ -92,10 +100,10 @@ def same(
 @pytest.mark.parametrize(
     ("frozen", "annotating", "trained"),
     [
-        ([], [], {"transformer", "binder_ner"}),
-        (["transformer"], ["transformer"], {"binder_ner"}),
+        ([], [], {"transformer", "tagger", "binder_ner"}),
+        (["transformer"], ["transformer"], {"tagger", "binder_ner"}),
         (["transformer", "tagger"], ["transformer"], {"binder_ner"}),
-        (["binder_ner", "transformer"], ["transformer"], set()),
+        (["binder_ner", "transformer"], ["transformer"], {"tagger"}),
     ],
     ids=["nothing", "transformer", "transformer and tagger", "transformer and binder_ner"],
 )
@@ -105,12 +113,8 @@ def test_frozen_components_keep_their_weights(
     before = spacy.load(shared)
     config = training_config(shared, SOURCED, frozen_components=frozen, annotating_components=annotating)
     after = run_training(tmp_path, config)
-    changed = set()
-    if not same(weights_of(transformer_of(after)), weights_of(transformer_of(before))):
-        changed.add("transformer")
-    if not same(component_weights(after, "binder_ner"), component_weights(before, "binder_ner")):
-        changed.add("binder_ner")
-    assert changed == trained
+    names = ("transformer", "tagger", "binder_ner")
+    assert {name for name in names if not same(all_weights(after, name), all_weights(before, name))} == trained
 
 
 def test_a_frozen_transformer_has_to_annotate(shared: Path, tmp_path: Path) -> None:
@@ -221,3 +225,57 @@ def test_assemble_and_package(shared: Path, tmp_path: Path, components: dict[str
         found, found_scores = scored_spans(nlp(text))
         assert found == spans and len(spans) > 3
         assert found_scores == pytest.approx(scores, abs=1e-4)
+
+
+# The page
+
+
+def test_config_of_the_page_trains(shared: Path, tiny_encoder: str, tmp_path: Path) -> None:
+    [block] = [block for block in read_page(PAGE)[0] if "[components.tagger]" in block.code]
+    (tmp_path / "page.cfg").write_text(block.code, encoding="utf8")
+    data = shared.parent / "data.spacy"
+    labels = spacy.load(shared).get_pipe("binder_ner").label_data  # type: ignore[attr-defined]
+    srsly.write_json(tmp_path / "labels.json", labels)
+    done = run_python(tmp_path, "-m", "spacy", "init", "fill-config", "page.cfg", "config.cfg")
+    assert done.returncode == 0, done.output
+    options = {
+        "paths.train": data,
+        "paths.dev": data,
+        "paths.encoder": tiny_encoder,
+        "training.max_steps": 2,
+        "training.eval_frequency": 1,
+    }
+    arguments = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
+    done = run_python(tmp_path, "-m", "spacy", "train", "config.cfg", "-o", "out", *arguments)
+    assert done.returncode == 0, done.output
+    nlp = spacy.load(tmp_path / "out" / "model-last")
+    assert {"tag_acc", "spans_sc_f"} <= nlp.meta["performance"].keys()
+    assert nlp.get_pipe("transformer").listening_components == ["tagger", "binder_ner"]  # type: ignore[attr-defined]
+
+
+def test_an_earlier_config_can_be_changed_by_hand(tiny_encoder: str, tmp_path: Path, text: str) -> None:
+    """`spacy_binder.TransformerListener.v1` has the weights of `spacy_binder.SharedBinder.v1`."""
+    fix_random_seed(0)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("transformer", config=transformer_config(tiny_encoder))
+    listener = {"@architectures": "spacy_binder.TransformerListener.v1"}
+    config = {"model": {"text_encoder": listener, "type_encoder": {"name": tiny_encoder}}}
+    nlp.add_pipe("binder_ner", config=config)
+    examples = shared_examples(nlp)
+    nlp.initialize(lambda: examples)
+    train(nlp, examples)
+    nlp.to_disk(tmp_path)
+    with pytest.raises(KeyError, match="tok2vec"):
+        nlp.replace_listeners("transformer", "binder_ner", ["model.text_encoder"])
+    changed = Config().from_disk(tmp_path / "config.cfg")
+    model = changed["components"]["binder_ner"]["model"]
+    del model["text_encoder"]
+    model |= {"@architectures": "spacy_binder.SharedBinder.v1", "tok2vec": SHARED_TRANSFORMER}
+    changed.to_disk(tmp_path / "config.cfg")
+    loaded = spacy.load(tmp_path)
+    spans, scores = scored_spans(nlp(text))
+    loaded.replace_listeners("transformer", "binder_ner", ["model.tok2vec"])
+    loaded.remove_pipe("transformer")
+    found, found_scores = scored_spans(loaded(text))
+    assert found == spans and len(spans) > 3
+    assert found_scores == pytest.approx(scores, abs=1e-4)
