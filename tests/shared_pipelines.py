@@ -9,6 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import fix_random_seed
+from spacy_transformers.layers.hf_shim import HFShim
 from tiny_pipelines import NO_DROPOUT
 
 SHARED_TRANSFORMER = {"@architectures": "spacy_binder.SharedTransformer.v1"}
@@ -101,7 +102,7 @@ def train(nlp: Language, examples: list[Example], n_updates: int = 60, **setting
 def transformer_of(nlp: Language, name: str = "transformer") -> torch.nn.Module:
     """The Hugging Face model of a `transformer`, or of a component that has one inside."""
     shims: list[Any] = [shim for node in nlp.get_pipe(name).model.walk() for shim in node.shims]
-    [module] = [shim._model for shim in shims if type(shim).__name__ == "HFShim"]
+    [module] = [shim._model for shim in shims if isinstance(shim, HFShim)]
     return module
 
 

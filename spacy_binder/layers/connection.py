@@ -6,8 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from spacy_transformers.layers import TransformerListener, TransformerModel
-from thinc.api import Model
+from spacy_transformers.layers import TransformerListener
 
 from ..errors import Warnings
 
@@ -37,8 +36,3 @@ class Connection(TransformerListener):
             self.warned = True
             warnings.warn(Warnings.BW19.format(upstream=self.upstream_name), stacklevel=2)
         super().receive(batch_id, outputs, backprop)
-
-
-def is_transformer(model: Model) -> bool:
-    """RETURNS (bool): Whether a model is a transformer of spacy-transformers."""
-    return isinstance(model, TransformerModel)

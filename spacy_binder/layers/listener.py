@@ -46,11 +46,12 @@ def listener(source: Model, settings: ListenerSettings) -> Model[list[Doc], Enco
         `TransformerModel`.
     settings (ListenerSettings): The settings.
     RETURNS (Model): Docs → the windows that the transformer cut, and their vectors.
-    RAISES (ValueError): If the source is another model.
+    RAISES (ValueError): If the source is another model, or its options could run or fetch code.
     """
-    from .connection import is_transformer
+    from .transformer_copy import check_when_loaded, is_transformer
 
     if is_transformer(source):
+        check_when_loaded(source)
         # As `nlp.replace_listeners` does, so that what it makes can be loaded.
         source = source.attrs["replace_listener"](source)
     elif not _is_shared(source):
