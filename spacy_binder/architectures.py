@@ -41,7 +41,7 @@ def build_binder(
     """
     names = {node.name for node in text_encoder.walk()}
     if text_encoder.name != LISTENER and names & SHARED:
-        raise ValueError(Errors.B062.format(text_encoder=text_encoder.name))
+        raise ValueError(Errors.B064.format(text_encoder=text_encoder.name))
     if type_encoder is None:
         if text_encoder.name != NAME:
             raise ValueError(Errors.B012.format(setting="type_encoder", text_encoder=text_encoder.name))

@@ -186,16 +186,16 @@ class Errors:
         "encoder are finite."
     )
 
-    B060 = (
-        "[B060] `tok2vec` of `spacy_binder.SharedBinder.v1` can't be the model '{source}'. Use a block of "
+    B062 = (
+        "[B062] `tok2vec` of `spacy_binder.SharedBinder.v1` can't be the model '{source}'. Use a block of "
         "`spacy_binder.SharedTransformer.v1`, which listens to a `transformer` component of spacy-transformers."
     )
-    B061 = (
-        "[B061] No `transformer` ('{upstream}') comes before the component that listens to it. Put a `transformer` of "
+    B063 = (
+        "[B063] No `transformer` ('{upstream}') comes before the component that listens to it. Put a `transformer` of "
         "spacy-transformers before it in the pipeline, and name it in `upstream`, or set `upstream` to '*'."
     )
-    B062 = (
-        "[B062] `text_encoder` of `spacy_binder.Binder.v1` can't be the model '{text_encoder}', which gives other data "
+    B064 = (
+        "[B064] `text_encoder` of `spacy_binder.Binder.v1` can't be the model '{text_encoder}', which gives other data "
         "than windows of wordpiece vectors. For a shared transformer use `spacy_binder.SharedBinder.v1`."
     )
 
@@ -267,13 +267,13 @@ class Warnings:
         "of {least} they find few spans, if any. Use words of a trained description, give the label a low threshold "
         "of its own, or train with gold spans of the type."
     )
-    BW18 = (
-        "[BW18] The transformer cut off {n} token(s) of {n_docs} document(s), such as {text!r}: its windows have more "
+    BW17 = (
+        "[BW17] The transformer cut off {n} token(s) of {n_docs} document(s), such as {text!r}: its windows have more "
         "wordpieces than it takes. No span is found or learned there. Set smaller `window` and `stride` in "
         "[components.transformer.model.get_spans]. This is said once."
     )
-    BW19 = (
-        "[BW19] A `binder_ner` that listens to '{upstream}' is frozen, but the transformer is not: its vectors change, "
+    BW18 = (
+        "[BW18] A `binder_ner` that listens to '{upstream}' is frozen, but the transformer is not: its vectors change, "
         "and the component finds less. If it is the last one that listens, the transformer doesn't learn at all. "
         "Freeze the transformer too, or source the component with `replace_listeners`. This is said once."
     )

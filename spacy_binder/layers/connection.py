@@ -34,5 +34,5 @@ class Connection(TransformerListener):
         if self._backprop is not None and not self.warned:
             # Nobody took the outputs of the update before.
             self.warned = True
-            warnings.warn(Warnings.BW19.format(upstream=self.upstream_name), stacklevel=2)
+            warnings.warn(Warnings.BW18.format(upstream=self.upstream_name), stacklevel=2)
         super().receive(batch_id, outputs, backprop)

@@ -55,7 +55,7 @@ def listener(source: Model, settings: ListenerSettings) -> Model[list[Doc], Enco
         # As `nlp.replace_listeners` does, so that what it makes can be loaded.
         source = source.attrs["replace_listener"](source)
     elif not _is_shared(source):
-        raise ValueError(Errors.B060.format(source=source.name))
+        raise ValueError(Errors.B062.format(source=source.name))
     return Model(NAME, forward, init=init, layers=[source], dims={"nO": None}, attrs={"settings": settings})
 
 
@@ -68,7 +68,7 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
     if _is_shared(source):
         width = source.maybe_get_dim("nO")
         if width is None:
-            raise ValueError(Errors.B061.format(upstream=source.upstream_name))
+            raise ValueError(Errors.B063.format(upstream=source.upstream_name))
     else:
         transformer = source.layers[0]
         # A copy by `nlp.replace_listeners` does not know that it has its weights, and would look for them by name.
@@ -107,7 +107,7 @@ def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[EncodedText,
         settings.warned = True
         n_docs = len({doc for doc, _ in cut_off})
         text = docs[cut_off[0][0]][cut_off[0][1]].text
-        warnings.warn(Warnings.BW18.format(n=len(cut_off), n_docs=n_docs, text=text), stacklevel=2)
+        warnings.warn(Warnings.BW17.format(n=len(cut_off), n_docs=n_docs, text=text), stacklevel=2)
     d_hidden = [torch.zeros_like(vectors) if vectors is not None and is_train else None for vectors in hidden]
 
     def passes() -> Iterator[EncodedWindows]:

@@ -209,7 +209,7 @@ def test_tokens_that_are_cut_off_are_told(tiny_encoder: str) -> None:
     lost = expected_cut_off(nlp, text)
     assert len(lost) > 10
     first = nlp.make_doc(text)[lost[0]].text
-    with pytest.warns(UserWarning, match=rf"BW18.* {len(lost)} token\(s\) of 1 document.*'{first}'.*window") as caught:
+    with pytest.warns(UserWarning, match=rf"BW17.* {len(lost)} token\(s\) of 1 document.*'{first}'.*window") as caught:
         doc = nlp(text)
     assert len(caught) == 1
     assert all(token not in lost for span in doc.spans["sc"] for token in (span.start, span.end - 1))
@@ -225,7 +225,7 @@ def test_gold_spans_on_tokens_that_are_cut_off_are_counted(tiny_encoder: str) ->
     assert 0 < n_lost < len(gold.spans["sc"])
     with pytest.warns(UserWarning) as caught:
         train(nlp, examples, n_updates=2)
-    assert sorted(str(warning.message)[:6] for warning in caught) == ["[BW01]", "[BW18]"]
+    assert sorted(str(warning.message)[:6] for warning in caught) == ["[BW01]", "[BW17]"]
     pipe: Any = nlp.get_pipe("binder_ner")
     assert pipe.gold_counts["not aligned with wordpieces"] == 2 * n_lost
 
@@ -236,7 +236,7 @@ def test_overlap_of_windows_saves_what_one_of_them_cuts_off(tiny_encoder: str) -
     text = examples[0].reference.text
     lost = expected_cut_off(nlp, text, window=30, stride=10, most=26)
     assert 0 < len(lost) < 10 < len(expected_cut_off(nlp, text, window=30, stride=30, most=26))
-    with pytest.warns(UserWarning, match=rf"BW18.* {len(lost)} token\(s\)"):
+    with pytest.warns(UserWarning, match=rf"BW17.* {len(lost)} token\(s\)"):
         nlp(text)
 
 
@@ -251,7 +251,7 @@ def test_windows_are_not_longer_than_the_transformer_takes(tiny_encoder: str) ->
     nlp, examples = cut_off_nlp(tiny_encoder)
     docs = [examples[0].predicted]
     nlp.get_pipe("transformer")(docs[0])
-    with pytest.warns(UserWarning, match="BW18"):
+    with pytest.warns(UserWarning, match="BW17"):
         encoded = nlp.get_pipe("binder_ner").model.get_ref("text_encoder").predict(docs)  # type: ignore[attr-defined]
     assert encoded.windows.lengths.max() == 32
     for windows in encoded.passes:
@@ -281,7 +281,7 @@ def test_initialize_without_transformer_says_so(tiny_encoder: str, place: str) -
     if place == "behind":
         nlp.add_pipe("transformer", config=transformer_config(tiny_encoder))
     examples = shared_examples(nlp)
-    with pytest.raises(ValueError, match=r"B061.*comes before.*upstream"):
+    with pytest.raises(ValueError, match=r"B063.*comes before.*upstream"):
         nlp.initialize(lambda: examples)
 
 
@@ -290,14 +290,14 @@ def test_shared_binder_needs_a_listener(tiny_encoder: str, name: str) -> None:
     config = shared_config(tiny_encoder)
     wrong = {"@architectures": f"spacy_binder.{name}.v1"}
     config["model"]["tok2vec"] = wrong if name == "TransformerListener" else {**wrong, "name": tiny_encoder}
-    with pytest.raises(ValueError, match=r"B060.*SharedTransformer"):
+    with pytest.raises(ValueError, match=r"B062.*SharedTransformer"):
         spacy.blank("en").add_pipe("binder_ner", config=config)
 
 
 def test_shared_binder_takes_no_pooling_listener(tiny_encoder: str) -> None:
     config = shared_config(tiny_encoder)
     config["model"]["tok2vec"] = LISTENER
-    with pytest.raises(ValueError, match=r"B060.*SharedTransformer"):
+    with pytest.raises(ValueError, match=r"B062.*SharedTransformer"):
         spacy.blank("en").add_pipe("binder_ner", config=config)
 
 
@@ -314,7 +314,7 @@ def test_shared_binder_takes_no_pooling_listener(tiny_encoder: str) -> None:
 def test_binder_takes_no_other_text_encoder(tiny_encoder: str, block: dict[str, Any]) -> None:
     config = binder_config(tiny_encoder)
     config["model"]["text_encoder"] = block
-    with pytest.raises(ValueError, match=r"B062.*SharedBinder"):
+    with pytest.raises(ValueError, match=r"B064.*SharedBinder"):
         spacy.blank("en").add_pipe("binder_ner", config=config)
 
 
