@@ -8,6 +8,7 @@ from thinc.api import Model
 from .config import check_name
 from .errors import Errors
 from .layers.binder import BinderSettings, binder
+from .layers.listener import NAME as LISTENER
 from .layers.listener import ListenerSettings, listener
 from .layers.openvino import ENGINES
 from .layers.saved_encoder import check_options
@@ -15,6 +16,9 @@ from .layers.span_scorer import SPAN_DROPOUTS, SpanScorerSettings, span_scorer
 from .layers.text_encoder import NAME, TextEncoderSettings, text_encoder
 from .layers.type_encoder import TypeEncoderSettings, shared_type_encoder, type_encoder
 from .layers.types import BinderInput, BinderOutput, EncodedText
+
+# Names of layers that listen to other components, or give what those do.
+SHARED = {"transformer-listener", "transformer", "tok2vec-listener"}
 
 
 def build_binder(
@@ -33,19 +37,52 @@ def build_binder(
         published code. If not, the default, it holds for text encoder, type encoder and scorer each.
     RETURNS (Model): The model of `binder_ner`.
     RAISES (ValueError): If the type encoder needs the weights or the name of the text encoder, and that one has no
-        encoder of its own.
+        encoder of its own, or if the text encoder gives something else than windows.
     """
-    has_own = text_encoder.name == NAME
+    names = {node.name for node in text_encoder.walk()}
+    if text_encoder.name != LISTENER and names & SHARED:
+        raise ValueError(Errors.B064.format(text_encoder=text_encoder.name))
     if type_encoder is None:
-        if not has_own:
+        if text_encoder.name != NAME:
             raise ValueError(Errors.B012.format(setting="type_encoder", text_encoder=text_encoder.name))
         type_encoder = shared_type_encoder(text_encoder)
+    _name_type_encoder(type_encoder, text_encoder)
+    return binder(BinderSettings(clip_together), text_encoder, type_encoder, scorer)
+
+
+def build_shared_binder(
+    tok2vec: Model[list[Doc], Any],
+    type_encoder: Model[list[str], Any],
+    scorer: Model[Any, Any],
+    clip_together: bool = False,
+    max_batch_wordpieces: int = 4096,
+) -> Model[BinderInput, BinderOutput]:
+    """Build the bi-encoder over a shared `transformer` (`spacy_binder.SharedBinder.v1`).
+
+    tok2vec (Model): Listens to the transformer: `spacy_binder.SharedTransformer.v1`. It has the name that
+        `nlp.replace_listeners` looks for. That puts a copy of the transformer here, like
+        `spacy-transformers.TransformerModel.v3`.
+    type_encoder (Model): Encodes the descriptions of types, like `spacy_binder.TypeEncoder.v1`. It needs a name.
+    scorer (Model): Compares words and spans with types, like `spacy_binder.SpanScorer.v1`.
+    clip_together (bool): Whether the optimizer's `grad_clip` holds for the norm of the gradients of type encoder and
+        scorer together, and not for each. The transformer's are clipped by spacy-transformers. Defaults to False.
+    max_batch_wordpieces (int): Padded wordpieces that are scored at once. A copy of the transformer also encodes at
+        most so many tokens at once, if not in training. Defaults to 4096.
+    RETURNS (Model): The model of `binder_ner`. Its windows are those of the transformer's span getter.
+    RAISES (ValueError): If a setting is out of its range, the type encoder has no name, or `tok2vec` is another model.
+    """
+    _at_least(1, max_batch_wordpieces=max_batch_wordpieces)
+    text_encoder = listener(tok2vec, ListenerSettings(max_batch_wordpieces))
+    _name_type_encoder(type_encoder, text_encoder)
+    return binder(BinderSettings(clip_together), text_encoder, type_encoder, scorer)
+
+
+def _name_type_encoder(type_encoder: Model, text_encoder: Model) -> None:
     settings = type_encoder.attrs.get("settings")
     if isinstance(settings, TypeEncoderSettings) and not settings.name:
-        if not has_own:
+        if text_encoder.name != NAME:
             raise ValueError(Errors.B012.format(setting="type_encoder.name", text_encoder=text_encoder.name))
         settings.name = text_encoder.attrs["settings"].name
-    return binder(BinderSettings(clip_together), text_encoder, type_encoder, scorer)
 
 
 def build_text_encoder(
@@ -115,13 +152,28 @@ def build_text_encoder(
 def build_listener(upstream: str = "*", max_batch_wordpieces: int = 4096) -> Model[list[Doc], EncodedText]:
     """Build a text encoder that listens to a shared `transformer` (`spacy_binder.TransformerListener.v1`).
 
+    It is for `spacy_binder.Binder.v1`. `nlp.replace_listeners` can't replace it, because that looks for a listener at
+    `model.tok2vec`: `spacy_binder.SharedBinder.v1` has it there.
+
     upstream (str): Name of the `transformer` component of spacy-transformers. Defaults to *, which means any.
     max_batch_wordpieces (int): Padded wordpieces that are scored at once. Defaults to 4096.
     RETURNS (Model): The text encoder. Its windows are those of the transformer's span getter.
     RAISES (ValueError): If a setting is out of its range.
     """
     _at_least(1, max_batch_wordpieces=max_batch_wordpieces)
-    return listener(ListenerSettings(upstream, max_batch_wordpieces))
+    return listener(build_shared_transformer(upstream), ListenerSettings(max_batch_wordpieces))
+
+
+def build_shared_transformer(upstream: str = "*") -> Model[list[Doc], Any]:
+    """Listen to a shared `transformer` (`spacy_binder.SharedTransformer.v1`), for `spacy_binder.SharedBinder.v1`.
+
+    upstream (str): Name of the `transformer` component of spacy-transformers. Defaults to *, which means any.
+    RETURNS (Model): Docs → the transformer's output for each.
+    """
+    # Importing it takes seconds, and only pipelines with a listener need it.
+    from .layers.connection import Connection
+
+    return Connection(upstream)
 
 
 def build_type_encoder(

@@ -54,9 +54,10 @@ class Errors:
         "but it is a value of the type {given}."
     )
     B015 = (
-        "[B015] There is no transformer output for a document, which `spacy_binder.TransformerListener.v1` listens "
-        "for. Put a `transformer` ('{upstream}') before the component; if that one is frozen, name it in "
-        "`annotating_components`."
+        "[B015] There is no transformer output for a document, which the component listens for. Put a `transformer` "
+        "('{upstream}') before the component; if that one is frozen, name it in `annotating_components`. A component "
+        "that is sourced without its transformer can take a copy of it along, if it is a spacy_binder.SharedBinder.v1: "
+        'source it with `replace_listeners = ["model.tok2vec"]`.'
     )
     B016 = "[B016] Unknown {kind} '{name}'. There are: {known}."
     B017 = (
@@ -209,6 +210,19 @@ class Errors:
         '{{"{label}": "a text that says what its spans are"}}, or one of its labels: {known}.'
     )
 
+    B062 = (
+        "[B062] `tok2vec` of `spacy_binder.SharedBinder.v1` can't be the model '{source}'. Use a block of "
+        "`spacy_binder.SharedTransformer.v1`, which listens to a `transformer` component of spacy-transformers."
+    )
+    B063 = (
+        "[B063] No `transformer` ('{upstream}') comes before the component that listens to it. Put a `transformer` of "
+        "spacy-transformers before it in the pipeline, and name it in `upstream`, or set `upstream` to '*'."
+    )
+    B064 = (
+        "[B064] `text_encoder` of `spacy_binder.Binder.v1` can't be the model '{text_encoder}', which gives other data "
+        "than windows of wordpiece vectors. For a shared transformer use `spacy_binder.SharedBinder.v1`."
+    )
+
 
 class Warnings:
     BW01 = (
@@ -276,4 +290,14 @@ class Warnings:
         "[BW16] Descriptions of component '{name}' are unlike all that it was trained on: {labels}. Below a similarity "
         "of {least} they find few spans, if any. Use words of a trained description, give the label a low threshold "
         "of its own, or train with gold spans of the type."
+    )
+    BW17 = (
+        "[BW17] The transformer cut off {n} token(s) of {n_docs} document(s), such as {text!r}: its windows have more "
+        "wordpieces than it takes. No span is found or learned there. Set smaller `window` and `stride` in "
+        "[components.transformer.model.get_spans]. This is said once."
+    )
+    BW18 = (
+        "[BW18] A `binder_ner` that listens to '{upstream}' is frozen, but the transformer is not: its vectors change, "
+        "and the component finds less. If it is the last one that listens, the transformer doesn't learn at all. "
+        "Freeze the transformer too, or source the component with `replace_listeners`. This is said once."
     )

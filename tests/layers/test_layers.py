@@ -11,7 +11,6 @@ import torch
 from conftest import binder_config, demo_examples, spans_of
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
-from spacy.training import Example
 from spacy.util import fix_random_seed
 from thinc.api import Adam, Model, RAdam
 from torch import nn
@@ -127,114 +126,6 @@ def test_settings_are_in_attrs_and_come_from_the_config(tiny_nlp: Language, tmp_
     assert model.get_ref("text_encoder").attrs["settings"].window == 40
     assert model.get_ref("type_encoder").attrs["settings"].max_length == 9
     assert model.get_ref("scorer").attrs["max_span_length"] == 30
-
-
-# The listener
-
-
-def listening_nlp(encoder: str) -> tuple[Language, list[Example]]:
-    """A pipeline with a shared transformer, initialized, and examples with a doc without tokens among them."""
-    fix_random_seed(0)
-    nlp = spacy.blank("en")
-    transformer = {
-        "model": {
-            "@architectures": "spacy-transformers.TransformerModel.v3",
-            "name": encoder,
-            "get_spans": {"@span_getters": "spacy-transformers.strided_spans.v1", "window": 60, "stride": 45},
-            "tokenizer_config": {"use_fast": True},
-        }
-    }
-    nlp.add_pipe("transformer", config=transformer)
-    config = {
-        "model": {
-            "text_encoder": {"@architectures": "spacy_binder.TransformerListener.v1", "upstream": "*"},
-            "type_encoder": {"name": encoder},
-        }
-    }
-    nlp.add_pipe("binder_ner", config=config)
-    examples = demo_examples(nlp, ["news-01"], max_sentences=3)
-    empty = nlp.make_doc("")
-    reference = empty.copy()
-    reference.spans["sc"] = []
-    examples = [examples[0], Example(empty, reference)]
-    nlp.initialize(lambda: examples)
-    return nlp, examples
-
-
-def test_listener_teaches_the_transformer(tiny_encoder: str) -> None:
-    nlp, examples = listening_nlp(tiny_encoder)
-    transformer = nlp.get_pipe("transformer")
-    (shim,) = [shim for node in transformer.model.walk() for shim in node.shims]
-    weights = dict(shim._model.named_parameters())
-    before = {name: weight.detach().clone() for name, weight in weights.items()}
-    optimizer = nlp.create_optimizer()
-    optimizer.learn_rate = 2e-3
-    losses = [nlp.update(examples, sgd=optimizer)["binder_ner"] for _ in range(60)]
-    assert losses[-1] < 0.6 * losses[0]
-    changed = [name for name, weight in weights.items() if not torch.equal(weight.detach(), before[name])]
-    assert any("word_embeddings" in name for name in changed)
-    assert any("layer.1" in name for name in changed)
-    docs = list(nlp.pipe(["", examples[0].reference.text, "\n"]))
-    assert [len(doc.spans["sc"]) > 0 for doc in docs] == [False, True, False]
-
-
-def test_listener_teaches_nothing_by_gradients_that_are_no_numbers(
-    tiny_encoder: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    nlp, examples = listening_nlp(tiny_encoder)
-    pipe: Any = nlp.get_pipe("binder_ner")
-    (shim,) = [shim for node in nlp.get_pipe("transformer").model.walk() for shim in node.shims]
-    before = {name: weight.detach().clone() for name, weight in shim._model.named_parameters()}
-    right = pipe.get_loss
-
-    def wrong(*args: Any) -> Any:
-        loss, d_scores = right(*args)
-        d_scores.span.view(-1)[0] = torch.nan
-        return loss, d_scores
-
-    monkeypatch.setattr(pipe, "get_loss", wrong)
-    with pytest.warns(UserWarning, match="BW15"):
-        nlp.update(examples, sgd=nlp.create_optimizer())
-    assert all(torch.equal(weight, before[name]) for name, weight in shim._model.named_parameters())
-
-
-def test_listener_gives_the_windows_of_an_own_encoder(tiny_encoder: str) -> None:
-    nlp, _ = listening_nlp(tiny_encoder)
-    text = "The ferry Skarvholm ran aground in Vestfjorden."
-    docs = [nlp.make_doc(text), nlp.make_doc(""), nlp.make_doc(" \n"), nlp.make_doc("Bodø \n rescue centre")]
-    for doc in docs:
-        nlp.get_pipe("transformer")(doc)
-    listening = nlp.get_pipe("binder_ner").model.get_ref("text_encoder").predict(docs)
-    own = text_encoder_of(tiny_encoder, docs).predict(docs)
-    for field in ("doc", "word_start", "token", "first", "last", "lengths"):
-        numpy.testing.assert_array_equal(getattr(listening.windows, field), getattr(own.windows, field), err_msg=field)
-    (one,), (other,) = listening.passes, own.passes
-    numpy.testing.assert_array_equal(one.batch.rows, other.batch.rows)
-    # Whitespace is no wordpiece, so the vectors are the same too.
-    for a, b, n in zip(one.vectors, other.vectors, one.batch.lengths.tolist(), strict=True):
-        torch.testing.assert_close(a[:n], b[:n], atol=1e-5, rtol=1e-4)
-
-
-def test_listener_without_transformer_says_so(tiny_encoder: str) -> None:
-    nlp, _ = listening_nlp(tiny_encoder)
-    with (
-        nlp.select_pipes(disable=["transformer"]),
-        pytest.raises(ValueError, match=r"B015.*before the component"),
-    ):
-        nlp("Oslo")
-
-
-def test_listening_pipeline_survives(tiny_encoder: str, tmp_path: Any) -> None:
-    nlp, examples = listening_nlp(tiny_encoder)
-    optimizer = nlp.create_optimizer()
-    optimizer.learn_rate = 2e-3
-    for _ in range(60):
-        nlp.update(examples, sgd=optimizer)
-    nlp.to_disk(tmp_path)
-    text = examples[0].reference.text
-    expected = nlp(text)
-    assert len(expected.spans["sc"])
-    assert spans_of(spacy.load(tmp_path)(text)) == spans_of(expected)
 
 
 # Adam
