@@ -253,3 +253,7 @@ class Warnings:
         "of {least} they find few spans, if any. Use words of a trained description, give the label a low threshold "
         "of its own, or train with gold spans of the type."
     )
+    BW22 = (
+        "[BW22] An encoder was saved with transformers {saved}, and gives other vectors with transformers {here}: the "
+        "pipeline will not find the same spans. Install transformers {saved}, or train the pipeline anew."
+    )

@@ -29,6 +29,7 @@ from .module_shim import ModuleShim
 from .process import use_one_thread_in_fork
 from .saved_encoder import TOKENIZER_FILES, build_encoder, build_tokenizer, name_damage, read_config
 from .seal import seal, unseal
+from .version_check import check_probe, take_probe
 
 # How weights may be saved.
 STORAGES = ("float32", "bfloat16")
@@ -56,8 +57,8 @@ class EncoderShim(ModuleShim):
         self.tokenizer: TokenizerT = None
         self.storage = "float32"
         self.quantized = b""
-        # Config and word shapes of an encoder that was loaded without its weights.
-        self._awaited: tuple[Any, bool] | None = None
+        # Config, word shapes and probe of an encoder that was loaded without its weights.
+        self._awaited: tuple[Any, bool, Any] | None = None
         self.warned = False
 
     @property
@@ -93,6 +94,7 @@ class EncoderShim(ModuleShim):
         RAISES (ValueError): If the encoder is not found, can't be used, or its config has no dropout rate of attention.
         """
         from transformers import AutoConfig, AutoModel, AutoTokenizer
+        from transformers import PretrainedConfig as AnyConfig  # pyright: ignore[reportPrivateImportUsage]
 
         use_one_thread_in_fork()
         path, places = find_encoder(name)
@@ -104,6 +106,10 @@ class EncoderShim(ModuleShim):
                 known = AutoConfig.from_pretrained(path, **{**transformer_config, "trust_remote_code": False})
                 rates = {key: attention_dropout for key in ATTENTION_DROPOUTS if hasattr(known, key)}
             options = {"use_safetensors": True, "torch_dtype": torch.float32, **rates, **transformer_config}
+            # Its name since transformers 5, which warns of the other one.
+            old, new = ("torch_dtype", "dtype") if hasattr(AnyConfig, "dtype") else ("dtype", "torch_dtype")
+            if old in options:
+                options[new] = options.pop(old)
             transformer = AutoModel.from_pretrained(path, **{**options, "trust_remote_code": False})
         except Exception as error:
             # Of any kind: transformers, tokenizers and safetensors have errors of their own.
@@ -217,6 +223,7 @@ class EncoderShim(ModuleShim):
             "storage": self.storage,
             "word_shapes": self.module.word_shapes is not None,
             "quantized": self.quantized,
+            "probe": take_probe(self.module, self.tokenizer),
             "state": save_safetensors(self._weights()) if not _apart.get() else None,
         }
         return seal(srsly.msgpack_dumps(msg))
@@ -241,7 +248,7 @@ class EncoderShim(ModuleShim):
         reset_tokenizer(self.tokenizer)
         self.storage = storage
         self.quantized = msg.get("quantized", b"")
-        self._awaited = (config, bool(msg.get("word_shapes", False)))
+        self._awaited = (config, bool(msg.get("word_shapes", False)), msg.get("probe"))
         if msg["state"] is not None:
             with name_damage("the weights of the encoder"):
                 weights = load_safetensors(msg["state"])
@@ -253,8 +260,10 @@ class EncoderShim(ModuleShim):
             with name_damage("the weights of the encoder"):
                 self.module.load_weights(weights)
         else:
-            config, word_shapes = self._awaited
-            self.set_module(build_encoder(config, weights, word_shapes=word_shapes))
+            config, word_shapes, probe = self._awaited
+            encoder = build_encoder(config, weights, word_shapes=word_shapes)
+            check_probe(probe, encoder.eval(), self.tokenizer)
+            self.set_module(encoder)
             self._awaited = None
         self.cache.clear()
 

@@ -1,6 +1,9 @@
 """Pipelines that others made: what their files ask for is refused by name, before anything is built or written."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +14,14 @@ import spacy
 import srsly
 import torch
 from conftest import binder_config, demo_examples
+from families import make_encoder
 from safetensors.torch import load, save
 from spacy.language import Language
 
 from spacy_binder.layers import saved_encoder
 from spacy_binder.layers.encoder_shim import EncoderShim
 from spacy_binder.layers.seal import unseal
+from spacy_binder.layers.version_check import TEXT
 from spacy_binder.pipeline import BinderNER
 
 KERNEL = "someone/attention:forward"
@@ -49,7 +54,7 @@ def test_unchanged_bytes_load(given: EncoderShim) -> None:
     state = found.module.state_dict()
     assert all(torch.equal(state[name], tensor) for name, tensor in given.module.state_dict().items())
     text = "Oslo lies in Norway."
-    assert found.tokenizer(text) == given.tokenizer(text)
+    assert found.tokenizer(text)["input_ids"] == given.tokenizer(text)["input_ids"]
 
 
 @pytest.mark.parametrize("name", ["../../x", "{folder}/x", "sub/vocab.txt", "..", "", "modeling.py", "tokenizer.py"])
@@ -75,6 +80,8 @@ def test_only_known_names_of_tokenizer_files(
         ("quantization_config", {"quant_method": "someone"}),
         ("trust_remote_code", True),
         ("backbone", "someone/model"),
+        ("_experts_implementation", "someone"),
+        ("experts_implementation", "someone"),
     ],
 )
 @pytest.mark.parametrize("inner", [False, True], ids=["outer", "inner"])
@@ -251,3 +258,81 @@ def test_encoder_with_code_of_its_own_is_not_run(tiny_encoder: str, tmp_path: Pa
     with pytest.raises(ValueError, match=r"\[B005\]"):
         nlp.initialize(lambda: demo_examples(nlp, ["news-01"], max_sentences=1))
     assert not (tmp_path / "was_run").exists()
+
+
+# Other versions of transformers
+
+
+@pytest.mark.parametrize("change", [{}, {"numbers": [0.5] * 4}, {"ids": [1, 2]}], ids=["same", "numbers", "ids"])
+def test_other_vectors_than_where_it_was_saved(given: EncoderShim, change: dict[str, Any]) -> None:
+    """As if another version had saved it."""
+
+    def save_elsewhere(message: dict[str, Any]) -> None:
+        message["probe"].update(version="4.44.0", **change)
+
+    if not change:
+        load_changed(given, save_elsewhere)
+        return
+    with pytest.warns(UserWarning, match=r"\[BW22\].*transformers 4\.44\.0"):
+        load_changed(given, save_elsewhere)
+
+
+def test_a_setting_that_the_other_version_does_not_know_is_seen(tmp_path: Path) -> None:
+    """ModernBERT has another name for the base of its positions in transformers 5, and 4.53 doesn't read it."""
+    shim = EncoderShim()
+    encoder = make_encoder("modernbert", tmp_path, global_rope_theta=100.0, local_rope_theta=100.0)
+    shim.load(encoder, tokenizer_config={}, transformer_config={})
+    # Random weights are so small that each word attends to all others alike, wherever they are.
+    shim.module.load_weights({name: 10 * weight for name, weight in shim.module.weights().items()})
+
+    def save_elsewhere(message: dict[str, Any]) -> None:
+        message["probe"]["version"] = "6.0.0"
+        for name in ("rope_parameters", "global_rope_theta", "local_rope_theta"):
+            message["config"].pop(name, None)
+
+    with pytest.warns(UserWarning, match=r"\[BW22\]"):
+        load_changed(shim, save_elsewhere)
+
+
+def test_pipelines_without_a_probe_or_with_a_damaged_one(given: EncoderShim) -> None:
+    """Those of earlier versions have none."""
+    load_changed(given, lambda message: message.pop("probe"))
+    with pytest.raises(ValueError, match=r"\[B027\].*the probe"):
+        load_changed(given, lambda message: message.update(probe=["x"]))
+
+
+@pytest.mark.parametrize("family", ["deberta", "xlm-roberta", "xlnet"])
+def test_tokenizers_are_loaded_as_they_were_saved(family: str, tmp_path: Path) -> None:
+    """Also one that is unlike the own tokenizer of its family, and whatever class the file names."""
+    shim = EncoderShim()
+    shim.load(make_encoder(family, tmp_path), tokenizer_config={}, transformer_config={})
+
+    def save_elsewhere(message: dict[str, Any]) -> None:
+        files = message["tokenizer"]
+        settings = json.loads(files["tokenizer_config.json"])
+        settings |= {"tokenizer_class": "TokenizersBackend", "extra_special_tokens": ["<mask>"]}
+        files["tokenizer_config.json"] = json.dumps(settings).encode()
+
+    found = load_changed(shim, save_elsewhere)
+    texts = [TEXT, " Oslo", "東京<mask> x"]
+    assert found.tokenizer(texts)["input_ids"] == shim.tokenizer(texts)["input_ids"]
+    assert found.tokenizer.pad_token_id == shim.tokenizer.pad_token_id
+
+
+def test_loading_needs_no_network(tiny_nlp: Language, tmp_path: Path) -> None:
+    """Neither by the tokenizer nor by the encoder, where a hub could be asked."""
+    tiny_nlp.to_disk(tmp_path)
+    code = f"""
+import sys
+sys.addaudithook(lambda event, args: event in ("socket.connect", "socket.getaddrinfo") and print("asked", event, args))
+import spacy
+from huggingface_hub.constants import HF_HUB_OFFLINE
+assert not HF_HUB_OFFLINE
+spacy.load({str(tmp_path)!r})("Oslo lies in Norway.")
+"""
+    online = {
+        name: value for name, value in os.environ.items() if name not in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+    }
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=online)
+    assert done.returncode == 0, done.stderr
+    assert "asked" not in done.stdout
