@@ -134,6 +134,7 @@ def test_settings_are_in_attrs_and_come_from_the_config(tiny_nlp: Language, tmp_
 
 def listening_nlp(encoder: str) -> tuple[Language, list[Example]]:
     """A pipeline with a shared transformer, initialized, and examples with a doc without tokens among them."""
+    pytest.importorskip("spacy_transformers", reason="spacy-transformers is not installed")
     fix_random_seed(0)
     nlp = spacy.blank("en")
     transformer = {
