@@ -277,6 +277,8 @@ def test_other_vectors_than_where_it_was_saved(given: EncoderShim, change: dict[
         load_changed(given, save_elsewhere)
 
 
+# DeBERTa and ModernBERT use what torch has deprecated.
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")
 def test_a_setting_that_the_other_version_does_not_know_is_seen(tmp_path: Path) -> None:
     """ModernBERT has another name for the base of its positions in transformers 5, and 4.53 doesn't read it."""
     shim = EncoderShim()
@@ -302,6 +304,7 @@ def test_pipelines_without_a_probe_or_with_a_damaged_one(given: EncoderShim) -> 
 
 
 @pytest.mark.parametrize("family", ["deberta", "xlm-roberta", "xlnet"])
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")
 def test_tokenizers_are_loaded_as_they_were_saved(family: str, tmp_path: Path) -> None:
     """Also one that is unlike the own tokenizer of its family, and whatever class the file names."""
     shim = EncoderShim()
