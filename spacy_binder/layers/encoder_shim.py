@@ -121,7 +121,9 @@ class EncoderShim(ModuleShim):
         encoder = make_encoder(
             name, transformer, tokenizer, word_shapes=word_shapes, checkpointing=gradient_checkpointing
         )
-        self.tokenizer = tokenizer
+        # As it is after a load, so that it does the same there.
+        self.tokenizer = build_tokenizer(transformer.config, save_tokenizer(tokenizer))
+        reset_tokenizer(self.tokenizer)
         self.storage = "float32"
         self.quantized = b""
         self._awaited = None
@@ -211,15 +213,10 @@ class EncoderShim(ModuleShim):
         """RETURNS (bytes): The encoder's config and weights, and the files of its tokenizer."""
         if not self.is_built:
             return srsly.msgpack_dumps({"config": None})
-        with TemporaryDirectory() as folder:
-            self.tokenizer.save_pretrained(folder)
-            files = {
-                path.name: path.read_bytes() for path in sorted(Path(folder).iterdir()) if path.name in TOKENIZER_FILES
-            }
         msg = {
             # Without the place that it was loaded from.
             "config": {**self.module.config.to_dict(), "_name_or_path": ""},
-            "tokenizer": files,
+            "tokenizer": save_tokenizer(self.tokenizer),
             "storage": self.storage,
             "word_shapes": self.module.word_shapes is not None,
             "quantized": self.quantized,
@@ -266,6 +263,14 @@ class EncoderShim(ModuleShim):
             self.set_module(encoder)
             self._awaited = None
         self.cache.clear()
+
+
+def save_tokenizer(tokenizer: TokenizerT) -> dict[str, bytes]:
+    """RETURNS (dict[str, bytes]): The files of a tokenizer, by name."""
+    with TemporaryDirectory() as folder:
+        tokenizer.save_pretrained(folder)
+        paths = sorted(Path(folder).iterdir())
+        return {path.name: path.read_bytes() for path in paths if path.name in TOKENIZER_FILES}
 
 
 def attention_mask(lengths: Ints1d) -> Ints2d:
