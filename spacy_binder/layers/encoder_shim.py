@@ -93,6 +93,7 @@ class EncoderShim(ModuleShim):
         RAISES (ValueError): If the encoder is not found, can't be used, or its config has no dropout rate of attention.
         """
         from transformers import AutoConfig, AutoModel, AutoTokenizer
+        from transformers import PretrainedConfig as AnyConfig  # pyright: ignore[reportPrivateImportUsage]
 
         use_one_thread_in_fork()
         path, places = find_encoder(name)
@@ -104,6 +105,10 @@ class EncoderShim(ModuleShim):
                 known = AutoConfig.from_pretrained(path, **{**transformer_config, "trust_remote_code": False})
                 rates = {key: attention_dropout for key in ATTENTION_DROPOUTS if hasattr(known, key)}
             options = {"use_safetensors": True, "torch_dtype": torch.float32, **rates, **transformer_config}
+            # Its name since transformers 5, which warns of the other one.
+            old, new = ("torch_dtype", "dtype") if hasattr(AnyConfig, "dtype") else ("dtype", "torch_dtype")
+            if old in options:
+                options[new] = options.pop(old)
             transformer = AutoModel.from_pretrained(path, **{**options, "trust_remote_code": False})
         except Exception as error:
             # Of any kind: transformers, tokenizers and safetensors have errors of their own.
@@ -115,7 +120,9 @@ class EncoderShim(ModuleShim):
         encoder = make_encoder(
             name, transformer, tokenizer, word_shapes=word_shapes, checkpointing=gradient_checkpointing
         )
-        self.tokenizer = tokenizer
+        # As it is after a load, so that it does the same there.
+        self.tokenizer = build_tokenizer(transformer.config, save_tokenizer(tokenizer))
+        reset_tokenizer(self.tokenizer)
         self.storage = "float32"
         self.quantized = b""
         self._awaited = None
@@ -205,15 +212,10 @@ class EncoderShim(ModuleShim):
         """RETURNS (bytes): The encoder's config and weights, and the files of its tokenizer."""
         if not self.is_built:
             return srsly.msgpack_dumps({"config": None})
-        with TemporaryDirectory() as folder:
-            self.tokenizer.save_pretrained(folder)
-            files = {
-                path.name: path.read_bytes() for path in sorted(Path(folder).iterdir()) if path.name in TOKENIZER_FILES
-            }
         msg = {
             # Without the place that it was loaded from.
             "config": {**self.module.config.to_dict(), "_name_or_path": ""},
-            "tokenizer": files,
+            "tokenizer": save_tokenizer(self.tokenizer),
             "storage": self.storage,
             "word_shapes": self.module.word_shapes is not None,
             "quantized": self.quantized,
@@ -257,6 +259,14 @@ class EncoderShim(ModuleShim):
             self.set_module(build_encoder(config, weights, word_shapes=word_shapes))
             self._awaited = None
         self.cache.clear()
+
+
+def save_tokenizer(tokenizer: TokenizerT) -> dict[str, bytes]:
+    """RETURNS (dict[str, bytes]): The files of a tokenizer, by name."""
+    with TemporaryDirectory() as folder:
+        tokenizer.save_pretrained(folder)
+        paths = sorted(Path(folder).iterdir())
+        return {path.name: path.read_bytes() for path in paths if path.name in TOKENIZER_FILES}
 
 
 def attention_mask(lengths: Ints1d) -> Ints2d:

@@ -62,6 +62,9 @@ REFUSED = frozenset(
         "backbone",
         "code_revision",
         "custom_pipelines",
+        "experts_implementation",
+        "_experts_implementation",
+        "_experts_implementation_internal",
         "gguf_file",
         "init_inputs",
         "kernel_config",
@@ -98,13 +101,18 @@ def check_options(setting: str, options: Mapping[str, Any]) -> None:
 def build_tokenizer(config: Any, files: Mapping[str, bytes]) -> TokenizerT:
     """Build a tokenizer from its files.
 
+    What a fast one does is all in `tokenizer.json`, so that it needs no class of its own. With transformers 5 some of
+    these classes don't read all of that file, and what one version names another one may not have.
+
     config (PretrainedConfig): The config of its encoder.
     files (Mapping[str, bytes]): Content of each file.
     RETURNS (PreTrainedTokenizerBase): The tokenizer.
     RAISES (ValueError): If a file or a setting is not allowed, or the tokenizer can't be built from the files.
     """
     from transformers import AutoTokenizer
+    from transformers import PreTrainedTokenizerFast as FastTokenizer  # pyright: ignore[reportPrivateImportUsage]
 
+    is_fast = "tokenizer.json" in files
     with TemporaryDirectory() as folder:
         for name, content in files.items():
             if name not in TOKENIZER_FILES:
@@ -113,9 +121,22 @@ def build_tokenizer(config: Any, files: Mapping[str, bytes]) -> TokenizerT:
                 with name_damage(name):
                     settings = _load_object(content)
                 _refuse(settings, name, PLACES)
+                content = json.dumps(_for_any_version(settings, is_fast)).encode()
             (Path(folder) / name).write_bytes(content)
         with name_damage("the tokenizer's files"):
+            if is_fast:
+                return FastTokenizer.from_pretrained(folder, local_files_only=True)
             return AutoTokenizer.from_pretrained(folder, config=config, trust_remote_code=False, local_files_only=True)
+
+
+def _for_any_version(settings: dict[str, Any], is_fast: bool) -> dict[str, Any]:
+    """RETURNS (dict[str, Any]): Settings of a tokenizer, in names that transformers 4 and 5 read."""
+    settings = dict(settings)
+    if is_fast:
+        settings["tokenizer_class"] = "PreTrainedTokenizerFast"
+    if isinstance(settings.get("extra_special_tokens"), list):
+        settings["additional_special_tokens"] = settings.pop("extra_special_tokens")
+    return settings
 
 
 def read_config(saved: Any) -> Any:

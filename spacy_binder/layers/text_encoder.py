@@ -168,9 +168,8 @@ def _passes(model: Model, windows: Windows, is_train: bool) -> Iterator[EncodedW
 def _in_training(shim: EncoderShim, settings: TextEncoderSettings) -> Callable[[WindowBatch], Tensor]:
     if settings.inference_precision == "int8":
         raise ValueError(Errors.B017)
-    transformer = shim.module.transformer
-    if settings.gradient_checkpointing and not transformer.is_gradient_checkpointing:
-        transformer.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    if settings.gradient_checkpointing:
+        shim.module.enable_checkpointing()
     return partial(_encode, shim, is_train=True, mixed_precision=settings.mixed_precision)
 
 

@@ -72,6 +72,15 @@ class Encoder(nn.Module):
         embedded = self.transformer.get_input_embeddings()(input_ids) + self.word_shapes(shapes)
         return self.transformer(inputs_embeds=embedded, attention_mask=attention_mask).last_hidden_state
 
+    def enable_checkpointing(self) -> None:
+        """Compute activations twice from now on, in training, so that they need not be kept."""
+        if any(getattr(module, "gradient_checkpointing", False) for module in self.transformer.modules()):
+            return
+        # The first one is the name that transformers 5 has for it.
+        names = ("activation_checkpointing_enable", "gradient_checkpointing_enable")
+        enable = next(getattr(self.transformer, name) for name in names if hasattr(self.transformer, name))
+        enable({"use_reentrant": False})
+
     def weights(self) -> dict[str, Tensor]:
         """RETURNS (dict[str, Tensor]): All weights. Those of the Hugging Face encoder keep their names."""
         return {name.removeprefix(PREFIX): tensor.contiguous() for name, tensor in self.state_dict().items()}

@@ -262,6 +262,7 @@ def test_a_pipeline_for_another_engine_is_loaded_and_saved(
 
 
 def test_a_listener_has_no_encoder_to_optimize() -> None:
+    pytest.importorskip("spacy_transformers", reason="spacy-transformers is not installed")
     nlp = spacy.blank("en")
     nlp.add_pipe("transformer")
     listener = {"@architectures": "spacy_binder.TransformerListener.v1"}

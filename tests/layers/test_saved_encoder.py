@@ -1,6 +1,9 @@
 """Pipelines that others made: what their files ask for is refused by name, before anything is built or written."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +14,7 @@ import spacy
 import srsly
 import torch
 from conftest import binder_config, demo_examples
+from families import make_encoder
 from safetensors.torch import load, save
 from spacy.language import Language
 
@@ -49,7 +53,7 @@ def test_unchanged_bytes_load(given: EncoderShim) -> None:
     state = found.module.state_dict()
     assert all(torch.equal(state[name], tensor) for name, tensor in given.module.state_dict().items())
     text = "Oslo lies in Norway."
-    assert found.tokenizer(text) == given.tokenizer(text)
+    assert found.tokenizer(text)["input_ids"] == given.tokenizer(text)["input_ids"]
 
 
 @pytest.mark.parametrize("name", ["../../x", "{folder}/x", "sub/vocab.txt", "..", "", "modeling.py", "tokenizer.py"])
@@ -75,6 +79,8 @@ def test_only_known_names_of_tokenizer_files(
         ("quantization_config", {"quant_method": "someone"}),
         ("trust_remote_code", True),
         ("backbone", "someone/model"),
+        ("_experts_implementation", "someone"),
+        ("experts_implementation", "someone"),
     ],
 )
 @pytest.mark.parametrize("inner", [False, True], ids=["outer", "inner"])
@@ -251,3 +257,44 @@ def test_encoder_with_code_of_its_own_is_not_run(tiny_encoder: str, tmp_path: Pa
     with pytest.raises(ValueError, match=r"\[B005\]"):
         nlp.initialize(lambda: demo_examples(nlp, ["news-01"], max_sentences=1))
     assert not (tmp_path / "was_run").exists()
+
+
+# Other versions of transformers
+
+
+@pytest.mark.parametrize("family", ["deberta", "xlm-roberta", "xlnet"])
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")
+def test_tokenizers_are_loaded_as_they_were_saved(family: str, tmp_path: Path) -> None:
+    """Also one that is unlike the own tokenizer of its family, and whatever class the file names."""
+    shim = EncoderShim()
+    shim.load(make_encoder(family, tmp_path), tokenizer_config={}, transformer_config={})
+
+    def save_elsewhere(message: dict[str, Any]) -> None:
+        files = message["tokenizer"]
+        settings = json.loads(files["tokenizer_config.json"])
+        settings |= {"tokenizer_class": "TokenizersBackend", "extra_special_tokens": ["<mask>"]}
+        files["tokenizer_config.json"] = json.dumps(settings).encode()
+
+    found = load_changed(shim, save_elsewhere)
+    texts = ["12,000 naïve Café-goers (in Bergen, 4 May 1911) didn't read the “notes”.", " Oslo", "東京<mask> x"]
+    assert found.tokenizer(texts)["input_ids"] == shim.tokenizer(texts)["input_ids"]
+    assert found.tokenizer.pad_token_id == shim.tokenizer.pad_token_id
+
+
+def test_loading_needs_no_network(tiny_nlp: Language, tmp_path: Path) -> None:
+    """Neither by the tokenizer nor by the encoder, where a hub could be asked."""
+    tiny_nlp.to_disk(tmp_path)
+    code = f"""
+import sys
+sys.addaudithook(lambda event, args: event in ("socket.connect", "socket.getaddrinfo") and print("asked", event, args))
+import spacy
+from huggingface_hub.constants import HF_HUB_OFFLINE
+assert not HF_HUB_OFFLINE
+spacy.load({str(tmp_path)!r})("Oslo lies in Norway.")
+"""
+    online = {
+        name: value for name, value in os.environ.items() if name not in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+    }
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=online)
+    assert done.returncode == 0, done.stderr
+    assert "asked" not in done.stdout
