@@ -7,6 +7,7 @@ from thinc.api import Model
 
 from .config import check_name
 from .errors import Errors
+from .layers.baked_types import baked_types
 from .layers.binder import BinderSettings, binder
 from .layers.listener import NAME as LISTENER
 from .layers.listener import ListenerSettings, listener
@@ -210,6 +211,14 @@ def build_type_encoder(
             transformer_config=transformer_config,
         )
     )
+
+
+def build_baked_types() -> Model[list[str], Any]:
+    """Build what `spacy binder compact` puts in the place of a type encoder (`spacy_binder.BakedTypes.v1`).
+
+    RETURNS (Model): Vectors of the descriptions that the pipeline had. They are loaded with it.
+    """
+    return baked_types()
 
 
 def build_span_scorer(

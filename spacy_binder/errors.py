@@ -222,6 +222,18 @@ class Errors:
         "[B064] `text_encoder` of `spacy_binder.Binder.v1` can't be the model '{text_encoder}', which gives other data "
         "than windows of wordpiece vectors. For a shared transformer use `spacy_binder.SharedBinder.v1`."
     )
+    B065 = (
+        "[B065] The pipeline is compact: it has no type encoder, and no vector of the description {text!r}. Use the "
+        "descriptions of its labels, or the pipeline that it was made of."
+    )
+    B066 = (
+        "[B066] The pipeline is compact: it has no type encoder, so it can't be trained. Train the pipeline that it "
+        "was made of, and make the result compact."
+    )
+    B067 = (
+        "[B067] Component '{name}' has no type encoder of its own. It shares that of the text, or is compact already, "
+        "so that nothing can be dropped."
+    )
 
 
 class Warnings:

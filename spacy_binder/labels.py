@@ -68,7 +68,11 @@ class TypedPipe(TrainablePipe):
         known: Optional[DescriptionT] = self.cfg["labels"].get(label)
         default = TypeWords((default_description(label),)) if known is None else read_words(known)
         most = self.model.get_ref("scorer").attrs["max_span_length"]
-        return make_words(self.name, label, value, default, vocab=self.vocab, max_span_length=most)
+        words = make_words(self.name, label, value, default, vocab=self.vocab, max_span_length=most)
+        baked = self.model.get_ref("type_encoder").attrs.get("texts")
+        if baked is not None and (unknown := [text for text in words.texts if text not in baked]):
+            raise ValueError(Errors.B065.format(text=unknown[0][:80]))
+        return words
 
     def remove_label(self, label: str) -> Any:
         """Drop a type, and its own threshold if it has one. The other types' scores stay as they are.

@@ -7,6 +7,7 @@ from typer import Typer
 
 from .app import app_cli
 from .calibrate import calibrate_cli
+from .compact import compact_cli
 from .convert import convert_cli
 from .evaluate import evaluate_cli
 from .init_config import init_config_cli
@@ -26,6 +27,7 @@ def binder() -> None:
 binder_cli.command("calibrate")(calibrate_cli)
 binder_cli.command("evaluate")(evaluate_cli)
 binder_cli.command("optimize")(optimize_cli)
+binder_cli.command("compact")(compact_cli)
 binder_cli.command("convert")(convert_cli)
 binder_cli.command("init-config")(init_config_cli)
 binder_cli.command("app")(app_cli)

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from ..config import find_encoder
 from ..errors import Errors
 from ..modules.encoder import Encoder
-from ..text.arrays import Ints1d, Ints2d, pad
+from ..text.arrays import Ints1d, Ints2d
 from ..text.wordpieces import TokenizerT, reset_tokenizer
 from .encoder_check import make_encoder
 from .module_shim import ModuleShim
@@ -151,7 +151,7 @@ class EncoderShim(ModuleShim):
         mode = self.in_training() if is_train else contextlib.nullcontext()
         # Attention is faster without a mask.
         is_padded = lengths.min() < input_ids.shape[1]
-        mask = torch.from_numpy(attention_mask(lengths)).to(device) if is_padded else None
+        mask = torch.from_numpy(attention_mask(lengths, input_ids.shape[1])).to(device) if is_padded else None
         ids, of_words = (None if array is None else torch.from_numpy(array).to(device) for array in (input_ids, shapes))
         precision = torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision)
         with mode, torch.set_grad_enabled(is_train), precision:
@@ -269,13 +269,15 @@ def save_tokenizer(tokenizer: TokenizerT) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in paths if path.name in TOKENIZER_FILES}
 
 
-def attention_mask(lengths: Ints1d) -> Ints2d:
+def attention_mask(lengths: Ints1d, width: int = 0) -> Ints2d:
     """Mark wordpieces and padding.
 
     lengths (Ints1d): Wordpieces per row, shape (B,).
+    width (int): The length of the padded rows, L. Defaults to that of the longest row.
     RETURNS (Ints2d): 1 for wordpieces, 0 for padding, shape (B, L).
     """
-    return pad(numpy.ones(int(lengths.sum()), dtype="int64"), lengths)
+    positions = numpy.arange(width or int(lengths.max(initial=0)))
+    return (positions < lengths[:, None]).astype("int64")
 
 
 def encoder_shims(model: Model) -> dict[str, EncoderShim]:

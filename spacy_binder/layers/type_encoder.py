@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,11 @@ from ..text.wordpieces import tokenize_texts
 from .cached_vectors import CachedVectors
 from .encoder_shim import EncoderShim
 from .types import Settings
+
+# Descriptions per forward pass at inference, always. Fewer take less time for one, more for a thousand.
+TEXTS_PER_BATCH = 8
+# Descriptions are padded to the next multiple of this number of wordpieces.
+PADDING = 16
 
 
 @dataclass
@@ -122,18 +127,48 @@ def encode_types(
     # A change of the weights takes it out of the cache, so vectors of old weights are never put into a new one.
     cached: CachedVectors = shim.cache.setdefault(CachedVectors, CachedVectors())
     found = cached.find(texts)
-    for text in dict.fromkeys(texts):
-        if text not in found:
-            # Alone: the last bits of a vector depend on what is encoded beside it.
-            found[text] = _encode_batch(shim, [text], settings, is_train=False)[0].float().clone()
+    missing = [text for text in dict.fromkeys(texts) if text not in found]
+    for batch in _batches(shim, missing, settings):
+        # All batches have one number of rows and a padding that is the text's own. So the last bits of a vector do not
+        # depend on what is encoded beside it.
+        filled = batch + batch[-1:] * (TEXTS_PER_BATCH - len(batch))
+        rows = _encode_batch(shim, filled, settings, is_train=False).float()
+        # Copies, because a row would keep the memory of the whole batch.
+        found.update((text, row.clone()) for text, row in zip(batch, rows, strict=False))
     cached.keep(found)
     return torch.stack([found[text] for text in texts]), lambda _: []
 
 
-def _encode_batch(shim: EncoderShim, texts: list[str], settings: TypeEncoderSettings, *, is_train: bool) -> Tensor:
+def _batches(shim: EncoderShim, texts: list[str], settings: TypeEncoderSettings) -> Iterator[list[str]]:
+    """RETURNS (Iterator[list[str]]): Texts that are padded to one length, at most `TEXTS_PER_BATCH` at once."""
+    if not texts:
+        return
+    by_length: dict[int, list[str]] = {}
+    for text, row in zip(texts, _tokenize(shim, texts, settings), strict=True):
+        by_length.setdefault(_padded(len(row)), []).append(text)
+    for group in by_length.values():
+        for start in range(0, len(group), TEXTS_PER_BATCH):
+            yield group[start : start + TEXTS_PER_BATCH]
+
+
+def _padded(length: int) -> int:
+    """RETURNS (int): The next multiple, so that each row has padding, and each batch a mask."""
+    return (length // PADDING + 1) * PADDING
+
+
+def _tokenize(shim: EncoderShim, texts: list[str], settings: TypeEncoderSettings) -> list[list[int]]:
     max_length = min(settings.max_length, shim.module.max_positions or settings.max_length)
-    rows = tokenize_texts(texts, shim.tokenizer, max_length=max_length)
+    return tokenize_texts(texts, shim.tokenizer, max_length=max_length)
+
+
+def _encode_batch(shim: EncoderShim, texts: list[str], settings: TypeEncoderSettings, *, is_train: bool) -> Tensor:
+    rows = _tokenize(shim, texts, settings)
     lengths = numpy.array([len(row) for row in rows], dtype="int64")
     flat = numpy.array([wordpiece for row in rows for wordpiece in row], dtype="int64")
-    input_ids = pad(flat, lengths, fill=shim.tokenizer.pad_token_id or 0)
+    fill = shim.tokenizer.pad_token_id or 0
+    input_ids = pad(flat, lengths, fill=fill)
+    if not is_train:
+        # Not beyond what the encoder has positions for.
+        width = min(_padded(int(lengths.max())), shim.module.max_positions or _padded(int(lengths.max())))
+        input_ids = numpy.pad(input_ids, ((0, 0), (0, width - input_ids.shape[1])), constant_values=fill)
     return shim.encode(input_ids, lengths, is_train=is_train, mixed_precision=settings.mixed_precision)[:, 0]
