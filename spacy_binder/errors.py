@@ -184,6 +184,15 @@ class Errors:
         "learned any more. Lower the learning rate, set `mixed_precision = false`, or look whether the weights of the "
         "encoder are finite."
     )
+    B063 = (
+        "[B063] Gold span {text!r} (tokens {start}:{end}) has the label '{label}', but `doc.spans['{key}'].attrs"
+        "['labels']` says that only these types were annotated in its document: {labels}. Add the label there, or "
+        "remove the span."
+    )
+    B064 = (
+        "[B064] `doc.spans['{key}'].attrs['labels']` says which types were annotated in a document. It has to be a "
+        "list of labels, but is {given}."
+    )
 
 
 class Warnings:
@@ -252,4 +261,8 @@ class Warnings:
         "[BW16] Descriptions of component '{name}' are unlike all that it was trained on: {labels}. Below a similarity "
         "of {least} they find few spans, if any. Use words of a trained description, give the label a low threshold "
         "of its own, or train with gold spans of the type."
+    )
+    BW20 = (
+        "[BW20] Component '{name}' will learn nothing of these labels, because no training example was annotated with "
+        "them: {labels}. Look at `doc.spans['{key}'].attrs['labels']`, or leave out these labels."
     )
