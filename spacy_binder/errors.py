@@ -37,8 +37,8 @@ class Errors:
     B010 = (
         "[B010] Gold span {text!r} (tokens {start}:{end}) has the label '{label}', which component '{name}' doesn't "
         "know. It knows: {labels}. Add it to the labels given to `initialize`. That is not called for a component that "
-        "is sourced from a trained pipeline. For such a one, load the pipeline, call `nlp.get_pipe('{name}').add_label("
-        "'{label}', 'a description')` and save it, before you train."
+        "is sourced from a trained pipeline. For such a one, give it to `spacy_binder.add_labels.v1` in "
+        "[initialize.after_init], or call `nlp.get_pipe('{name}').add_label('{label}', 'a description')`."
     )
     B011 = (
         "[B011] The tokenizer of '{encoder}' puts no special token before the text. BINDER needs one, like [CLS]: "
@@ -192,6 +192,15 @@ class Errors:
     B064 = (
         "[B064] `doc.spans['{key}'].attrs['labels']` says which types were annotated in a document. It has to be a "
         "list of labels, but is {given}."
+    )
+    B065 = (
+        "[B065] `share` of `spacy_binder.Replay.v1` is the share of the old documents that are mixed in. It has to be "
+        "above 0 and at most 1, but is {share}."
+    )
+    B066 = (
+        "[B066] The gold span {text!r} has the label '{label}', which the old pipeline finds too, and its document "
+        "doesn't say which types were annotated in it. Say it by `doc.spans['{key}'].attrs['labels']` or by "
+        "`spacy_binder.Annotated.v1`. Or leave the label out of `labels` of `spacy_binder.Distilled.v1`."
     )
 
 

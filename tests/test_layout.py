@@ -15,7 +15,7 @@ ROWS = [
     {"spans"},
     {"modules"},
     {"layers"},
-    {"architectures", "annotations", "factory", "gold", "saving", "scorer", "pipeline"},
+    {"added_labels", "architectures", "annotations", "factory", "gold", "saving", "scorer", "pipeline"},
     {"corpora", "analysis"},
     {"app"},
     {"cli"},
