@@ -20,8 +20,8 @@ def make_add_labels(
     It is for `[initialize.after_init]`. Everything else that the component has stays: its labels with their
     descriptions, its settings, its calibration and its weights.
 
-    labels (Optional[Union[List[str], Dict[str, Any]]]): Description of each label, or the labels only, as
-        `spacy.read_labels.v1` gives them. A label that the component has keeps its description.
+    labels (list / dict): Description of each label, or the labels only, as `spacy.read_labels.v1` gives them. A label
+        that the component has keeps its description.
     component (str): Name of the component. Defaults to "binder_ner".
     RETURNS (Callable): The callback. It takes the pipeline.
     RAISES (ValueError): If there are no labels, there is no such component, or no score weight names its spans key.

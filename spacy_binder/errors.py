@@ -161,7 +161,7 @@ class Errors:
         "[B048] None of the {n} document(s) has a span under doc.spans['{key}'], so nothing can be trained on them or "
         "measured. {found} {advice}"
     )
-    B049 = "[B049] The option `{option}` of format '{name}' has to be {expected}, but is {value!r}."
+    B049 = "[B049] The option `{option}` of {name} has to be {expected}, but is {value!r}."
     B050 = (
         "[B050] {path} is no DocBin, or it is damaged. `spacy binder convert` writes DocBins: files that end in "
         ".spacy. The cause: {cause}"
@@ -194,11 +194,7 @@ class Errors:
         "list of labels, but is {given}."
     )
     B065 = (
-        "[B065] `share` of `spacy_binder.Replay.v1` is the share of the old documents that are mixed in. It has to be "
-        "above 0 and at most 1, but is {share}."
-    )
-    B066 = (
-        "[B066] The gold span {text!r} has the label '{label}', which the old pipeline finds too, and its document "
+        "[B065] The gold span {text!r} has the label '{label}', which the old pipeline finds too, and its document "
         "doesn't say which types were annotated in it. Say it by `doc.spans['{key}'].attrs['labels']` or by "
         "`spacy_binder.Annotated.v1`. Or leave the label out of `labels` of `spacy_binder.Distilled.v1`."
     )

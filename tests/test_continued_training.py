@@ -9,6 +9,7 @@ import spacy
 import srsly
 import torch
 from conftest import ROOT, spans_of
+from spacy.cli.train import train
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
@@ -86,6 +87,18 @@ def test_it_learns_new_types_and_is_saved(source: BinderNER, tmp_path: Path) -> 
     scores = spacy.load("further").evaluate(examples)
     assert scores["spans_sc_per_type"]["QUOTE"]["r"] == 1.0
     assert scores["spans_sc_f"] > 0.8
+
+
+def test_spacy_train_runs_the_config(source: BinderNER) -> None:
+    """What it saves is complete: the config has no source any more."""
+    overrides = {f"paths.{name}": path for name, path in PATHS.items()}
+    steps = {"training.max_steps": 2, "training.eval_frequency": 2}
+    with pytest.warns(UserWarning, match="BW07"):
+        train(ROOT / "configs" / "binder_continue.cfg", "out", overrides={**overrides, **steps})
+    Path("source").rename("elsewhere")
+    nlp = spacy.load("out/model-last")
+    assert nlp.config["components"]["binder_ner"]["factory"] == "binder_ner"
+    assert nlp.get_pipe("binder_ner").labels == (*source.labels, "QUOTE")  # type: ignore[attr-defined]
 
 
 def test_labels_without_descriptions(source: BinderNER) -> None:

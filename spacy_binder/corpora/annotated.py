@@ -51,9 +51,9 @@ def make_annotated_corpus(
     In training, other types are neither gold nor negative there. In scoring, predictions of them count for nothing.
 
     corpus (Callable): A corpus, such as `spacy.Corpus.v1`.
-    labels (Union[List[str], Dict[str, Any]]): Labels of the types that were annotated, or a dict with these as keys,
-        as `spacy.read_labels.v1` gives it. A document that says it itself, by `attrs["labels"]` of its span group,
-        stays as it is.
+    labels (list / dict): Labels of the types that were annotated, or a dict with these as keys, as
+        `spacy.read_labels.v1` gives it. A document that says it itself, by `attrs["labels"]` of its span group, stays
+        as it is.
     spans_key (str): Key of doc.spans with the gold spans. Defaults to "sc".
     """
     return AnnotatedCorpus(corpus, labels, spans_key)

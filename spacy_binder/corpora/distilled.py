@@ -102,7 +102,7 @@ class DistilledCorpus:
         spans = [] if gold is None else list(gold)
         for span in spans:
             if annotated is None and span.label_ in self.labels:
-                raise ValueError(Errors.B066.format(label=span.label_, text=span.text, key=self._spans_key))
+                raise ValueError(Errors.B065.format(label=span.label_, text=span.text, key=self._spans_key))
         old = [label for label in self.labels if annotated is None or label not in annotated]
         for start, end, place in self._found[_checksum(doc)].tolist():
             if self.labels[place] in old:
@@ -129,8 +129,8 @@ def make_distilled_corpus(
 
     corpus (Callable): The new corpus, without an augmenter.
     pipeline (Union[str, Path]): The old pipeline, most often the one that is trained further.
-    labels (Optional[Union[List[str], Dict[str, Any]]]): The types to take from it, or a dict with these as keys. Types
-        that a document was annotated with are not taken. Defaults to None: all that it knows.
+    labels (list / dict): The types to take from it, or a dict with these as keys. Types that a document was annotated
+        with are not taken. Defaults to None: all that it knows.
     component (str): Name of its component. Defaults to "": the only one.
     augmenter (Optional[Callable]): Makes examples from an example, as for `spacy.Corpus.v1`, when the spans are there.
         Defaults to None.

@@ -29,7 +29,8 @@ class ReplayCorpus:
         RAISES (ValueError): If the share is not above 0 and at most 1.
         """
         if not 0 < share <= 1:
-            raise ValueError(Errors.B065.format(share=share))
+            expected = "above 0 and at most 1"
+            raise ValueError(Errors.B049.format(option="share", name="Replay.v1", expected=expected, value=share))
         self.corpus = corpus
         self.old = old
         self.share = share

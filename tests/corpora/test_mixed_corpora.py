@@ -122,7 +122,7 @@ def test_replay_keeps_no_document() -> None:
 
 @pytest.mark.parametrize("share", [0, -0.1, 1.1, float("nan")])
 def test_shares_that_are_none(share: float) -> None:
-    with pytest.raises(ValueError, match=r"B065.*above 0 and at most 1, but is"):
+    with pytest.raises(ValueError, match=r"B049.*`share` of Replay.v1 has to be above 0 and at most 1, but is"):
         ReplayCorpus(corpus_of([]), corpus_of([]), share)
 
 
@@ -235,7 +235,7 @@ def test_documents_that_do_not_say_what_was_annotated(trained: tuple[Path, Path]
     assert "labels" not in example.reference.spans["sc"].attrs
     assert len(example.reference.spans["sc"]) > 1
     doc.spans["sc"] = [Span(doc, 0, 1, "PER")]
-    with pytest.raises(ValueError, match=r"B066.*'PER', which the old pipeline finds too"):
+    with pytest.raises(ValueError, match=r"B065.*'PER', which the old pipeline finds too"):
         list(DistilledCorpus(lambda _: [Example(doc.copy(), doc)], trained[0])(NLP))
     no_group = Doc(NLP.vocab, words=["Nothing", "here"])
     [example] = DistilledCorpus(lambda _: [Example(no_group.copy(), no_group)], trained[0])(NLP)
