@@ -184,17 +184,17 @@ class Errors:
         "learned any more. Lower the learning rate, set `mixed_precision = false`, or look whether the weights of the "
         "encoder are finite."
     )
-    B063 = (
-        "[B063] Gold span {text!r} (tokens {start}:{end}) has the label '{label}', but `doc.spans['{key}'].attrs"
+    B068 = (
+        "[B068] Gold span {text!r} (tokens {start}:{end}) has the label '{label}', but `doc.spans['{key}'].attrs"
         "['labels']` says that only these types were annotated in its document: {labels}. Add the label there, or "
         "remove the span."
     )
-    B064 = (
-        "[B064] `doc.spans['{key}'].attrs['labels']` says which types were annotated in a document. It has to be a "
+    B069 = (
+        "[B069] `doc.spans['{key}'].attrs['labels']` says which types were annotated in a document. It has to be a "
         "list of labels, but is {given}."
     )
-    B065 = (
-        "[B065] The gold span {text!r} has the label '{label}', which the old pipeline finds too, and its document "
+    B070 = (
+        "[B070] The gold span {text!r} has the label '{label}', which the old pipeline finds too, and its document "
         "doesn't say which types were annotated in it. Say it by `doc.spans['{key}'].attrs['labels']` or by "
         "`spacy_binder.Annotated.v1`. Or leave the label out of `labels` of `spacy_binder.Distilled.v1`."
     )
@@ -267,7 +267,7 @@ class Warnings:
         "of {least} they find few spans, if any. Use words of a trained description, give the label a low threshold "
         "of its own, or train with gold spans of the type."
     )
-    BW20 = (
-        "[BW20] Component '{name}' will learn nothing of these labels, because no training example was annotated with "
+    BW19 = (
+        "[BW19] Component '{name}' will learn nothing of these labels, because no training example was annotated with "
         "them: {labels}. Look at `doc.spans['{key}'].attrs['labels']`, or leave out these labels."
     )

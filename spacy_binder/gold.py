@@ -117,11 +117,11 @@ def annotated_labels(doc: Doc, spans_key: str) -> list[str] | None:
     if group is None or labels is None:
         return None
     if not isinstance(labels, (list, tuple)) or not all(isinstance(label, str) for label in labels):
-        raise ValueError(Errors.B064.format(key=spans_key, given=f"{labels!r:.60}"))
+        raise ValueError(Errors.B069.format(key=spans_key, given=f"{labels!r:.60}"))
     for span in group:
         if span.label_ not in labels:
             span_of_text = {"text": span.text, "start": span.start, "end": span.end, "label": span.label_}
-            raise ValueError(Errors.B063.format(**span_of_text, key=spans_key, labels=", ".join(labels)))
+            raise ValueError(Errors.B068.format(**span_of_text, key=spans_key, labels=", ".join(labels)))
     return list(labels)
 
 

@@ -197,7 +197,7 @@ class BinderNER(TrainablePipe):
         self._require_labels()
         never = ", ".join(gold.never_annotated(self.labels))
         if never:
-            warnings.warn(Warnings.BW20.format(name=self.name, labels=never, key=self.key), stacklevel=2)
+            warnings.warn(Warnings.BW19.format(name=self.name, labels=never, key=self.key), stacklevel=2)
         unknown = ", ".join(label for label in self.cfg["thresholds"] if label not in self.cfg["labels"])
         if unknown:
             message = Warnings.BW08.format(unknown=unknown, name=self.name, labels=", ".join(self.labels))

@@ -72,7 +72,7 @@ def test_a_group_says_what_was_annotated() -> None:
 @pytest.mark.parametrize("labels", ["PER", {"PER": "persons"}, ["PER", 1], 3])
 def test_it_has_to_be_a_list_of_labels(labels: Any) -> None:
     """A string would be read as a list of letters."""
-    with pytest.raises(ValueError, match=r"B064.*doc.spans\['sc'\].attrs\['labels'\].*but is"):
+    with pytest.raises(ValueError, match=r"B069.*doc.spans\['sc'\].attrs\['labels'\].*but is"):
         annotated_labels(make_doc([], labels), "sc")
 
 
@@ -146,7 +146,7 @@ def test_gold_of_a_type_that_was_not_annotated_stops(tiny_nlp: Language) -> None
         lambda: tiny_nlp.initialize(lambda: [example]),
         lambda: tiny_nlp.evaluate([example]),
     ):
-        with pytest.raises(ValueError, match=r"B063.*has the label '\w+'.*only these types.*: PER\."):
+        with pytest.raises(ValueError, match=r"B068.*has the label '\w+'.*only these types.*: PER\."):
             stops()
 
 
@@ -154,7 +154,7 @@ def test_labels_that_no_example_was_annotated_with_are_told(tiny_encoder: str) -
     nlp = spacy.blank("en")
     pipe: Any = nlp.add_pipe("binder_ner", config=binder_config(tiny_encoder))
     examples = [restrict(eg, ["PER", "GPE"]) for eg in demo_examples(nlp, ["news-01"])]
-    with pytest.warns(UserWarning, match=r"BW20.*'binder_ner'.*: ORG, LOC\."):
+    with pytest.warns(UserWarning, match=r"BW19.*'binder_ner'.*: ORG, LOC\."):
         pipe.initialize(lambda: examples, labels=["PER", "ORG", "GPE", "LOC"])
 
 

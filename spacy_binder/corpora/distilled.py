@@ -102,7 +102,7 @@ class DistilledCorpus:
         spans = [] if gold is None else list(gold)
         for span in spans:
             if annotated is None and span.label_ in self.labels:
-                raise ValueError(Errors.B065.format(label=span.label_, text=span.text, key=self._spans_key))
+                raise ValueError(Errors.B070.format(label=span.label_, text=span.text, key=self._spans_key))
         old = [label for label in self.labels if annotated is None or label not in annotated]
         for start, end, place in self._found[_checksum(doc)].tolist():
             if self.labels[place] in old:

@@ -61,7 +61,7 @@ def test_documents_say_what_was_annotated() -> None:
 def test_gold_of_other_types_stops() -> None:
     doc = Doc(NLP.vocab, words=["Oslo"])
     doc.spans["sc"] = [Span(doc, 0, 1, "GPE")]
-    with pytest.raises(ValueError, match=r"B063.*'GPE'.*: PER\."):
+    with pytest.raises(ValueError, match=r"B068.*'GPE'.*: PER\."):
         list(AnnotatedCorpus(lambda _: [Example(doc.copy(), doc)], ["PER"])(NLP))
 
 
@@ -235,7 +235,7 @@ def test_documents_that_do_not_say_what_was_annotated(trained: tuple[Path, Path]
     assert "labels" not in example.reference.spans["sc"].attrs
     assert len(example.reference.spans["sc"]) > 1
     doc.spans["sc"] = [Span(doc, 0, 1, "PER")]
-    with pytest.raises(ValueError, match=r"B065.*'PER', which the old pipeline finds too"):
+    with pytest.raises(ValueError, match=r"B070.*'PER', which the old pipeline finds too"):
         list(DistilledCorpus(lambda _: [Example(doc.copy(), doc)], trained[0])(NLP))
     no_group = Doc(NLP.vocab, words=["Nothing", "here"])
     [example] = DistilledCorpus(lambda _: [Example(no_group.copy(), no_group)], trained[0])(NLP)
