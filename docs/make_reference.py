@@ -23,6 +23,7 @@ from spacy.util import load_config, registry
 
 from spacy_binder.cli import binder_cli
 from spacy_binder.config import DEFAULT_MODEL
+from spacy_binder.corpora.formats import make_inline_corpus
 from spacy_binder.corpora.source import SourceCorpus
 from spacy_binder.errors import Errors, Warnings
 from spacy_binder.factory import make_binder_ner
@@ -234,22 +235,28 @@ def readers_page() -> str:
     sections: dict[Callable, list[str]] = {}
     for name, function in registered("readers"):
         sections.setdefault(function, []).append(name)
-    parts = []
+    parts: list[str] = []
+    mixing: list[str] = []
     for function, names in sections.items():
         described = describe(function)
-        rows = argument_table(function, described, skip=SHARED) if described.arguments else ""
-        summary = described.summary.removesuffix(" No options of its own.")
-        parts += [f"### {', '.join(f'`{name}`' for name in names)}", summary, rows]
+        reads_files = function.__module__ == make_inline_corpus.__module__
+        skip = SHARED if reads_files else ()
+        rows = argument_table(function, described, skip=skip) if described.arguments else ""
+        summary = re.sub(r" \(`[^`]*`\)", "", described.summary.removesuffix(" No options of its own."))
+        (parts if reads_files else mixing).extend([f"### {', '.join(f'`{name}`' for name in names)}", summary, rows])
     rows = argument_table(SourceCorpus.__init__, shared, skip=("self", "read", "options"))
     return page(
         "Readers",
         "Each format is a reader of `spacy train`, which a config names by `@readers`, and a format of "
         "[`spacy binder convert`](cli.md#convert). There its name is the part between `spacy_binder.` and `.v1`, and "
         "`--set name=value` sets an option. [Data](../guide/data.md) shows what the files look like.",
-        "## Settings of all readers",
+        "## Settings of all formats",
         rows,
         "## Formats and their own options",
         *parts,
+        "## Corpora made of others\n\nThese are for [continued training](../guide/continue.md) and for documents in "
+        "which [some types were annotated](../guide/data.md#documents-in-which-some-types-were-annotated).",
+        *mixing,
     )
 
 
@@ -295,13 +302,15 @@ def configs_page() -> str:
     # The most general one is what the others are compared with.
     paths.sort(key=lambda path: path.stem != "binder")
     settings = {path.stem: dict(flat(load_config(path))) for path in paths}
+    # One that takes the component from a trained pipeline has none of its settings.
+    compared = [path for path in paths if "components.binder_ner.source" not in settings[path.stem]]
     rows = []
     for path in paths:
         comment = [line[2:] for line in path.read_text(encoding="utf8").splitlines() if line.startswith("# ")]
         text = " ".join(comment).split(" Differs from ")[0].split("From the repository root")[0]
         rows.append((f"[{path.name}](../../configs/{path.name})", text))
-    names = list(dict.fromkeys(name for of_config in settings.values() for name in of_config))
-    first, *others = settings.values()
+    first, *others = (settings[path.stem] for path in compared)
+    names = list(dict.fromkeys(name for of_config in (first, *others) for name in of_config))
     differences = []
     for name in names:
         if any(other.get(name) != first.get(name) for other in others):
@@ -314,10 +323,11 @@ def configs_page() -> str:
         "[`spacy binder init-config`](cli.md#init-config) writes a config for your own data. All of them fix the "
         "seed, stop early (`patience`), and keep the pipeline that is best on the development part.",
         table(("file", "what it is for"), rows),
-        f"## Settings in which they differ\n\nAn empty cell means the value of `{paths[0].stem}`. A dash means that "
+        "## Settings in which they differ\n\n`binder_continue` is not among them: it takes the component with its "
+        f"settings from a trained pipeline. An empty cell means the value of `{paths[0].stem}`. A dash means that "
         "the config does not have the setting. Names without a section are settings of the component, such as "
         "`components.binder_ner.threshold`.",
-        table(("setting", *(f"`{path.stem}`" for path in paths)), differences),
+        table(("setting", *(f"`{path.stem}`" for path in compared)), differences),
     )
 
 

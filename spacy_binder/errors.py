@@ -37,8 +37,8 @@ class Errors:
     B010 = (
         "[B010] Gold span {text!r} (tokens {start}:{end}) has the label '{label}', which component '{name}' doesn't "
         "know. It knows: {labels}. Add it to the labels given to `initialize`. That is not called for a component that "
-        "is sourced from a trained pipeline. For such a one, load the pipeline, call `nlp.get_pipe('{name}').add_label("
-        "'{label}', 'a description')` and save it, before you train."
+        "is sourced from a trained pipeline. For such a one, give it to `spacy_binder.add_labels.v1` in "
+        "[initialize.after_init], or call `nlp.get_pipe('{name}').add_label('{label}', 'a description')`."
     )
     B011 = (
         "[B011] The tokenizer of '{encoder}' puts no special token before the text. BINDER needs one, like [CLS]: "
@@ -162,7 +162,7 @@ class Errors:
         "[B048] None of the {n} document(s) has a span under doc.spans['{key}'], so nothing can be trained on them or "
         "measured. {found} {advice}"
     )
-    B049 = "[B049] The option `{option}` of format '{name}' has to be {expected}, but is {value!r}."
+    B049 = "[B049] The option `{option}` of {name} has to be {expected}, but is {value!r}."
     B050 = (
         "[B050] {path} is no DocBin, or it is damaged. `spacy binder convert` writes DocBins: files that end in "
         ".spacy. The cause: {cause}"
@@ -233,6 +233,20 @@ class Errors:
     B067 = (
         "[B067] Component '{name}' has no type encoder of its own. It shares that of the text, or is compact already, "
         "so that nothing can be dropped."
+    )
+    B068 = (
+        "[B068] Gold span {text!r} (tokens {start}:{end}) has the label '{label}', but `doc.spans['{key}'].attrs"
+        "['labels']` says that only these types were annotated in its document: {labels}. Add the label there, or "
+        "remove the span."
+    )
+    B069 = (
+        "[B069] `doc.spans['{key}'].attrs['labels']` says which types were annotated in a document. It has to be a "
+        "list of labels, but is {given}."
+    )
+    B070 = (
+        "[B070] The gold span {text!r} has the label '{label}', which the old pipeline finds too, and its document "
+        "doesn't say which types were annotated in it. Say it by `doc.spans['{key}'].attrs['labels']` or by "
+        "`spacy_binder.Annotated.v1`. Or leave the label out of `labels` of `spacy_binder.Distilled.v1`."
     )
 
 
@@ -312,4 +326,8 @@ class Warnings:
         "[BW18] A `binder_ner` that listens to '{upstream}' is frozen, but the transformer is not: its vectors change, "
         "and the component finds less. If it is the last one that listens, the transformer doesn't learn at all. "
         "Freeze the transformer too, or source the component with `replace_listeners`. This is said once."
+    )
+    BW19 = (
+        "[BW19] Component '{name}' will learn nothing of these labels, because no training example was annotated with "
+        "them: {labels}. Look at `doc.spans['{key}'].attrs['labels']`, or leave out these labels."
     )

@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy
 from spacy.tokens import Doc
 from spacy.training import Example
 
 from .errors import Errors, Warnings
+from .text.arrays import Bools2d
 
 # Training docs after which a warning says that none had a gold span.
 DOCS_WITHOUT_GOLD = 100
@@ -24,6 +26,7 @@ class GoldCounts:
     labels (Counter): Number of spans in this group by label.
     groups (Counter): Number of spans by group, for all groups.
     ents (int): Number of spans in doc.ents.
+    annotated (set, optional): Labels that at least one doc was annotated with. None if a doc was with all.
     """
 
     def __init__(self, spans_key: str, docs: Iterable[Doc] = ()) -> None:
@@ -38,6 +41,7 @@ class GoldCounts:
         self.ents = 0
         self.labels: Counter[str] = Counter()
         self.groups: Counter[str] = Counter()
+        self.annotated: set[str] | None = set()
         for doc in docs:
             self.add(doc)
 
@@ -49,6 +53,8 @@ class GoldCounts:
         for key, group in doc.spans.items():
             self.groups[key] += len(group)
         self.labels.update(span.label_ for span in doc.spans.get(self.spans_key, ()))
+        labels = annotated_labels(doc, self.spans_key)
+        self.annotated = None if labels is None or self.annotated is None else self.annotated | {*labels}
 
     @property
     def is_blank(self) -> bool:
@@ -69,6 +75,10 @@ class GoldCounts:
         known = ", ".join(labels) or "none yet"
         found = {"key": self.spans_key, "name": name, "labels": known, "found": self.found(), "advice": self.advice()}
         raise ValueError(Errors.B003.format(**found) if path is None else Errors.B026.format(**found, path=path))
+
+    def never_annotated(self, labels: Iterable[str]) -> list[str]:
+        """RETURNS (list[str]): Those of some labels that no doc was annotated with."""
+        return [] if self.annotated is None else [label for label in labels if label not in self.annotated]
 
     def found(self) -> str:
         """RETURNS (str): A sentence about the annotations that there are."""
@@ -92,6 +102,42 @@ class GoldCounts:
             convert = f"python -m spacy binder convert INPUT OUTPUT --format ents --spans-key {self.spans_key}"
             return f"Copy doc.ents to spans: {convert}"
         return "Convert the data again, and look at the number of spans that `spacy binder convert` prints."
+
+
+def annotated_labels(doc: Doc, spans_key: str) -> list[str] | None:
+    """Read which types were annotated in a doc: `attrs["labels"]` of its span group.
+
+    doc (Doc): A doc with gold spans.
+    spans_key (str): Key of doc.spans with the gold spans.
+    RETURNS (list[str], optional): The labels. None if the group doesn't say it: all types were annotated.
+    RAISES (ValueError): If it is no list of labels, or a span has another label.
+    """
+    group = doc.spans.get(spans_key)
+    labels = None if group is None else group.attrs.get("labels")
+    if group is None or labels is None:
+        return None
+    if not isinstance(labels, (list, tuple)) or not all(isinstance(label, str) for label in labels):
+        raise ValueError(Errors.B069.format(key=spans_key, given=f"{labels!r:.60}"))
+    for span in group:
+        if span.label_ not in labels:
+            span_of_text = {"text": span.text, "start": span.start, "end": span.end, "label": span.label_}
+            raise ValueError(Errors.B068.format(**span_of_text, key=spans_key, labels=", ".join(labels)))
+    return list(labels)
+
+
+def annotated_types(examples: Iterable[Example], spans_key: str, labels: Sequence[str]) -> Bools2d | None:
+    """Find which types were annotated in each example.
+
+    examples (Iterable[Example]): The examples.
+    spans_key (str): Key of doc.spans with the gold spans.
+    labels (Sequence[str]): The labels that the component knows.
+    RETURNS (Bools2d, optional): One row per example, one column per label. None if all types were annotated in all.
+    """
+    given = [annotated_labels(example.reference, spans_key) for example in examples]
+    if all(of_doc is None for of_doc in given):
+        return None
+    rows = [[of_doc is None or label in of_doc for label in labels] for of_doc in given]
+    return numpy.array(rows, dtype=bool).reshape(len(given), len(labels))
 
 
 def check_labels(example: Example, spans_key: str, labels: Collection[str], name: str) -> None:

@@ -20,7 +20,7 @@ from .annotations import annotate
 from .config import DEFAULT_LOSS_WEIGHTS
 from .descriptions import TypeWords, new_texts, read_types
 from .errors import Errors, Warnings
-from .gold import GoldCounts, align_gold, check_labels, gold_warnings
+from .gold import GoldCounts, align_gold, annotated_types, check_labels, gold_warnings
 from .labels import TypedPipe
 from .layers.types import BinderInput, BinderOutput, ScoredWindows, Search
 from .scorer import check_score_weights
@@ -145,6 +145,9 @@ class BinderNER(TypedPipe):
         if not gold.is_blank:
             gold.require(self.labels, name=self.name)
         self._require_labels()
+        never = ", ".join(gold.never_annotated(self.labels))
+        if never:
+            warnings.warn(Warnings.BW19.format(name=self.name, labels=never, key=self.key), stacklevel=2)
         unknown = ", ".join(label for label in self.cfg["thresholds"] if label not in self.cfg["labels"])
         if unknown:
             message = Warnings.BW08.format(unknown=unknown, name=self.name, labels=", ".join(self.labels))
@@ -227,7 +230,7 @@ class BinderNER(TypedPipe):
         sgd (Optimizer, optional): The optimizer. If None, gradients are only accumulated.
         losses (dict, optional): The loss is added to it, under the component's name.
         RETURNS (dict[str, float]): The losses.
-        RAISES (ValueError): If a gold span has an unknown label.
+        RAISES (ValueError): If a gold span has an unknown label, or one that was not annotated in its doc.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
@@ -241,7 +244,9 @@ class BinderNER(TypedPipe):
         if self.cfg["calibration"] is not None:
             self._warn_once("BW07", Warnings.BW07.format(name=self.name))
         types = read_types(self.cfg)
-        new = [text for words in types for text in words.texts if text not in self.cfg["trained"]]
+        annotated = annotated_types(examples, self.key, self.labels)
+        learned = [words for i, words in enumerate(types) if annotated is None or annotated[:, i].any()]
+        new = [text for words in learned for text in words.texts if text not in self.cfg["trained"]]
         if new:
             self.cfg["trained"] = [*self.cfg["trained"], *new]
         set_dropout_rate(self.model, drop)
@@ -249,7 +254,8 @@ class BinderNER(TypedPipe):
         output: BinderOutput[ScoredWindows]
         output, backprop = self.model.begin_update(BinderInput([example.predicted for example in examples], types))
         most_words = self.model.get_ref("scorer").attrs["max_span_length"]
-        targets, reasons = make_targets(output.windows, [spans for spans, _ in gold], max_span_length=most_words)
+        spans = [of_doc for of_doc, _ in gold]
+        targets, reasons = make_targets(output.windows, spans, max_span_length=most_words, annotated=annotated)
         self.gold_counts.update(reasons)
         self.gold_counts["not aligned with tokens"] += sum(n_missed for _, n_missed in gold)
         self.gold_counts["total"] += sum(len(spans) for spans, _ in gold)

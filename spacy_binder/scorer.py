@@ -5,18 +5,18 @@ from __future__ import annotations
 import sys
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from itertools import accumulate
 from typing import Any, TypeVar
 
 from spacy.language import Language
 from spacy.pipeline.spancat import spancat_score
 from spacy.scorer import PRFScore
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from .errors import Errors, Warnings
-from .gold import GoldCounts
+from .gold import GoldCounts, annotated_labels
 
 OffsetsT = TypeVar("OffsetsT", bound=tuple[int, int, str])
 
@@ -25,7 +25,7 @@ def binder_score(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
     """Score doc.spans[spans_key] with spancat's scorer, and add the recall of nested gold spans.
 
     spaCy does not count predicted spans that match no tokens of the reference, which raises precision. Here they
-    count as false positives.
+    count as false positives. Predictions of a type that was not annotated in a doc count for nothing.
 
     examples (Iterable[Example]): The examples, predicted and gold. A reference doc without the key is left out, so
         docs without spans need an empty group.
@@ -35,15 +35,23 @@ def binder_score(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
     """
     examples = list(examples)
     key = kwargs["spans_key"]
-    scores = spancat_score(examples, **kwargs)
+    # The scorer asks for the spans of one doc at a time, so what was annotated is kept by the predicted doc.
+    annotated = {id(example.predicted): annotated_labels(example.reference, key) for example in examples}
+
+    def judged(doc: Doc, _: str = "") -> Sequence[Span]:
+        labels = annotated.get(id(doc))
+        spans = doc.spans.get(key, [])
+        return spans if labels is None else [span for span in spans if span.label_ in labels]
+
+    scores = spancat_score(examples, **kwargs, getter=judged)
     nested, total, per_type = PRFScore(), PRFScore(), defaultdict(PRFScore)
     n_misaligned = 0
     for example in examples:
         if key not in example.reference.spans:
             continue
-        spans = example.predicted.spans.get(key, [])
+        spans = judged(example.predicted)
         n_misaligned += len(spans) - len(example.get_aligned_spans_x2y(spans, True))
-        gold, predicted = _offsets(example.reference, key), _offsets(example.predicted, key)
+        gold, predicted = _offsets(judged(example.reference)), _offsets(spans)
         nested.score_set(predicted, nested_offsets(gold))
         total.score_set(predicted, gold)
         by_label = (_by_label(predicted), _by_label(gold))
@@ -99,7 +107,7 @@ def nested_offsets(spans: Set[OffsetsT]) -> set[OffsetsT]:
 
 def inside_another(doc: Doc, key: str) -> int:
     """RETURNS (int): The number of different spans in a group that lie inside another one of different extent."""
-    spans = _offsets(doc, key)
+    spans = _offsets(doc.spans.get(key, []))
     inside, _ = _nesting(spans)
     return sum(span[:2] in inside for span in spans)
 
@@ -123,8 +131,8 @@ def _by_label(spans: Set[OffsetsT]) -> dict[str, set[OffsetsT]]:
     return found
 
 
-def _offsets(doc: Doc, key: str) -> set[tuple[int, int, str]]:
-    return {(span.start_char, span.end_char, span.label_) for span in doc.spans.get(key, [])}
+def _offsets(spans: Iterable[Span]) -> set[tuple[int, int, str]]:
+    return {(span.start_char, span.end_char, span.label_) for span in spans}
 
 
 def check_score_weights(nlp: Language, spans_key: str, name: str) -> None:

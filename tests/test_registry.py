@@ -50,8 +50,10 @@ def test_importing_costs_little() -> None:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.cfg")), ids=lambda path: path.name)
-def test_configs_are_valid(path: Path) -> None:
+def test_configs_are_valid(path: Path, trained: tuple[Path, Path]) -> None:
     config = load_config(path)
+    if "pipeline" in config["paths"]:
+        config["paths"]["pipeline"] = str(trained[0])
     nlp = load_model_from_config(config, auto_fill=True, validate=True)
     assert "binder_ner" in nlp.pipe_names
     key = nlp.get_pipe("binder_ner").cfg["spans_key"]

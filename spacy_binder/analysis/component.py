@@ -14,11 +14,12 @@ from ..pipeline import BinderNER
 FACTORY = "binder_ner"
 
 
-def find_component(nlp: Language, name: str = "") -> str:
+def find_component(nlp: Language, name: str = "", *, option: str = "--component") -> str:
     """Find the `binder_ner` of a pipeline.
 
     nlp (Language): The pipeline.
     name (str): The component's name. Only needed if the pipeline has several.
+    option (str): What the name is given by, for the message. Defaults to "--component".
     RETURNS (str): The component's name.
     RAISES (ValueError): If there is none, or if there are several and no name is given.
     """
@@ -27,7 +28,7 @@ def find_component(nlp: Language, name: str = "") -> str:
         raise ValueError(Errors.B016.format(kind="component", name=name, known=", ".join(names) or "none"))
     if not name and len(names) != 1:
         listed = ", ".join(names) or "none"
-        raise ValueError(Errors.B019.format(n=len(names), names=listed, option="--component"))
+        raise ValueError(Errors.B019.format(n=len(names), names=listed, option=option))
     return name or names[0]
 
 

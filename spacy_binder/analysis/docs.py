@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ..errors import Warnings
+from ..gold import annotated_labels
 from ..pipeline import MAX_SPANS_PER_WORD, BinderNER
 from ..spans.decoding import Candidates, filter_margins
 from ..spans.margins import margin_limits, published_scores
@@ -97,12 +99,14 @@ class LeftOut:
     docs (int): Docs without the span group.
     labels (Counter): Gold spans by label, for labels that the component does not know.
     candidates (int): Candidates that the component found, but did not keep.
+    not_annotated (int): Predicted spans of types that were not annotated in their doc.
     """
 
     def __init__(self) -> None:
         self.docs = 0
         self.labels: Counter[str] = Counter()
         self.candidates = 0
+        self.not_annotated = 0
 
     def messages(self, pipe: BinderNER, path: Path, floor: float = FLOOR) -> Iterator[str]:
         """YIELDS (str): A sentence about each kind of what was left out of a file's figures."""
@@ -112,6 +116,8 @@ class LeftOut:
         if self.labels:
             counts = ", ".join(f"{label} ({n:,})" for label, n in self.labels.most_common())
             yield f"{path}: gold spans with labels that the component does not know count as missed: {counts}."
+        if self.not_annotated:
+            yield f"{path}: {self.not_annotated:,} predicted spans of types that were not annotated are left out."
         if self.candidates:
             yield Warnings.BW11.format(path=path, n=self.candidates, floor=floor, cap=MAX_SPANS_PER_WORD)
 
@@ -130,7 +136,8 @@ def evaluate(
     examples (Iterable[Example]): Docs with gold spans.
     floor (float): The threshold of candidates, from 0 to 1.
     left_out (LeftOut, optional): Counts what the docs do not show.
-    YIELDS (EvaluatedDoc): The docs. Predicted spans and scores are exactly those of `nlp.pipe`.
+    YIELDS (EvaluatedDoc): The docs. Predicted spans and scores are exactly those of `nlp.pipe`, without those of types
+        that were not annotated in the doc.
     """
     pipe = get_component(nlp, name)
     place = nlp.pipe_names.index(name)
@@ -145,14 +152,21 @@ def evaluate(
         for example, doc, entities, of_doc in zip(batch, docs, spans, found, strict=True):
             gold, group = example.reference, doc.spans[pipe.key]
             scores = published_scores(of_doc.margin, pipe.cfg["calibration"])
+            labels = annotated_labels(gold, pipe.key)
+            judged = [labels is None or entity.label in labels for entity in entities]
+            predicted = dict(zip(map(_entity, group), group.attrs["scores"].tolist(), strict=True))
+            if labels is not None:
+                n_predicted = len(predicted)
+                predicted = {span: score for span, score in predicted.items() if span.label in labels}
+                left_out.not_annotated += n_predicted - len(predicted)
             yield EvaluatedDoc(
                 text=gold.text,
                 tokens=[(token.idx, token.idx + len(token)) for token in gold],
                 sentences=_sentences(gold, doc),
                 gold={_entity(span) for span in gold.spans[pipe.key]},
-                predicted=dict(zip(map(_entity, group), group.attrs["scores"].tolist(), strict=True)),
-                candidates=dict(zip(entities, scores.tolist(), strict=True)),
-                margins=of_doc.margin.tolist(),
+                predicted=predicted,
+                candidates=dict(compress(zip(entities, scores.tolist(), strict=True), judged)),
+                margins=list(compress(of_doc.margin.tolist(), judged)),
             )
 
 

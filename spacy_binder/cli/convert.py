@@ -134,7 +134,9 @@ def parse_options(name: str, settings: list[str]) -> dict[str, Any]:
         options[option] = _parse(text)
         if not fits(options[option]):
             if not fits(text):
-                raise ValueError(Errors.B049.format(option=option, name=name, value=text, expected=expected))
+                raise ValueError(
+                    Errors.B049.format(option=option, name=f"format '{name}'", value=text, expected=expected)
+                )
             options[option] = text
     return options
 

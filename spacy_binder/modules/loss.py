@@ -21,7 +21,8 @@ def contrastive_loss(
     excluded: Tensor,
     *,
     n_gold: int,
-    n_windows: int,
+    n_pairs: int,
+    annotated: Tensor | None = None,
     gold_weight: float = 0.5,
     threshold_weight: float = 0.5,
 ) -> Tensor:
@@ -37,7 +38,10 @@ def contrastive_loss(
         *Shape:* (n, 3).
     excluded (Tensor): True where a cell is no candidate. *Shape:* (B, C, K), or (B, C, 1) if it holds for all types.
     n_gold (int): Gold items of the whole update. Gold terms are averaged over them.
-    n_windows (int): Windows of the whole update. Threshold terms are averaged over windows and types.
+    n_pairs (int): Pairs of a window and a type that was annotated in it, in the whole update. Threshold terms are
+        averaged over them.
+    annotated (Tensor, optional): Whether a type was annotated in a window. If it was not, there is no term and no
+        gradient. *Shape:* (B, K). Defaults to None: all were.
     gold_weight, threshold_weight (float): Weights of the two terms. Default to 0.5.
     RETURNS (Tensor): The loss, a scalar.
     """
@@ -46,7 +50,8 @@ def contrastive_loss(
     is_gold[window, candidate, label] = True
     negative = logits.masked_fill(is_gold | excluded, -torch.inf)
     negative = torch.logsumexp(torch.cat([negative, threshold[:, None]], dim=1), dim=1)
-    loss = (negative - threshold).sum() * (threshold_weight / (n_windows * logits.shape[-1]))
+    above = negative - threshold
+    loss = (above if annotated is None else above[annotated]).sum() * (threshold_weight / max(n_pairs, 1))
     if len(gold):
         # logaddexp(s, n) - s
         against = functional.softplus(negative[window, label] - logits[window, candidate, label])
@@ -61,7 +66,7 @@ def binder_loss(
 
     scores (SpanScores): The logits of the pass.
     batch (WindowBatch): The windows of the pass.
-    targets (Targets): The gold items of all windows of the update.
+    targets (Targets): The gold items of all windows of the update, and which types were annotated in each window.
     n_windows (int): The number of windows of the update.
     weights (Mapping[str, float]): Weights of the terms: start, end and span; gold and threshold.
     RETURNS (tuple[float, SpanScores]): The loss and the gradient of the logits.
@@ -93,12 +98,16 @@ def binder_loss(
         "span": (scores.span.flatten(1, 2), scores.span_threshold, cells, span_beyond),
     }
     n_gold = {"start": len(targets.start), "end": len(targets.end), "span": len(targets.span)}
+    n_pairs, annotated = n_windows * scores.span.shape[-1], None
+    if targets.annotated is not None and here.annotated is not None:
+        n_pairs, annotated = int(targets.annotated.sum()), to_tensor(here.annotated)
     loss = torch.zeros((), device=device)
     for name, term in terms.items():
         loss = loss + weights[name] * contrastive_loss(
             *term,
             n_gold=n_gold[name],
-            n_windows=n_windows,
+            n_pairs=n_pairs,
+            annotated=annotated,
             gold_weight=weights["gold"],
             threshold_weight=weights["threshold"],
         )

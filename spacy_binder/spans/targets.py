@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from ..text.arrays import Ints1d, Ints2d
+from ..text.arrays import Bools2d, Ints1d, Ints2d
 from ..text.windows import Windows
 
 
@@ -20,6 +20,8 @@ class Targets:
     span (Ints2d): Window, first word, width - 1 and type of each gold span, shape (n, 4).
     hidden_start, hidden_end (Ints2d): Starts and ends of spans that the window's border cuts, shape (n, 3). They are
         neither gold nor negatives.
+    annotated (Bools2d, optional): Whether a type was annotated in a window, shape (N, K). If it was not, it is neither
+        gold nor negative there. None, the default, if all types were annotated in all windows.
     """
 
     start: Ints2d
@@ -27,6 +29,7 @@ class Targets:
     span: Ints2d
     hidden_start: Ints2d
     hidden_end: Ints2d
+    annotated: Bools2d | None = None
 
     def select_windows(self, rows: Ints1d) -> Targets:
         """Take the items of some windows.
@@ -35,17 +38,24 @@ class Targets:
         RETURNS (Targets): Their items. The first column is now a window's place in `rows`.
         """
         tables = (self.start, self.end, self.span, self.hidden_start, self.hidden_end)
-        return Targets(*(_select_rows(table, rows) for table in tables))
+        annotated = None if self.annotated is None else self.annotated[rows]
+        return Targets(*(_select_rows(table, rows) for table in tables), annotated=annotated)
 
 
 def make_targets(
-    windows: Windows, gold: Sequence[Sequence[tuple[int, int, int]]], *, max_span_length: int
+    windows: Windows,
+    gold: Sequence[Sequence[tuple[int, int, int]]],
+    *,
+    max_span_length: int,
+    annotated: Bools2d | None = None,
 ) -> tuple[Targets, Counter[str]]:
     """Find the cells of gold spans.
 
     windows (Windows): All windows of the docs.
     gold (Sequence): First token, end and type of each gold span, one sequence per doc.
     max_span_length (int): The most words per span.
+    annotated (Bools2d, optional): Whether a type was annotated in a doc, one row per doc and one column per type.
+        Defaults to None: all were.
     RETURNS (tuple[Targets, Counter]): The cells, and the number of spans that have none, by reason.
     """
     start, end, span, hidden_start, hidden_end = ([numpy.zeros((0, 4), dtype="int64")] for _ in range(5))
@@ -80,6 +90,7 @@ def make_targets(
         span=numpy.concatenate(span),
         hidden_start=numpy.concatenate(hidden_start)[:, position],
         hidden_end=numpy.concatenate(hidden_end)[:, position],
+        annotated=None if annotated is None else annotated[windows.doc],
     )
     return targets, +reasons
 

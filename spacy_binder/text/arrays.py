@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 # thinc's array types lack numpy's methods. These have them.
 Bools1d = NDArray[numpy.bool_]
+Bools2d = NDArray[numpy.bool_]
 Ints1d = NDArray[numpy.int64]
 Ints2d = NDArray[numpy.int64]
 Floats1d = NDArray[numpy.float32]

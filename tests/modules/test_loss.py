@@ -93,7 +93,7 @@ def test_equal_logits(gold: list[Cell], excluded: set[Cell], expected: float) ->
         torch.from_numpy(as_table(gold, 3)),
         as_mask(logits.shape, excluded),
         n_gold=len(gold),
-        n_windows=1,
+        n_pairs=1,
     )
     assert loss.item() == pytest.approx(expected, rel=1e-6)
 
@@ -116,7 +116,7 @@ def test_contrastive_loss_is_its_definition(seed: int) -> None:
         torch.from_numpy(as_table(gold, 3)),
         as_mask(logits.shape, excluded),
         n_gold=len(gold),
-        n_windows=shape[0],
+        n_pairs=shape[0] * shape[2],
         **weights,
     )
     torch.testing.assert_close(loss, expected, rtol=1e-12, atol=1e-12)
@@ -132,7 +132,7 @@ def test_gradcheck() -> None:
     gold = torch.tensor([[0, 1, 2], [0, 1, 2], [0, 3, 2], [1, 0, 0]])
     excluded = as_mask(torch.Size((2, 4, 1)), {(1, 2, 0), (1, 3, 0)})
     assert torch.autograd.gradcheck(
-        lambda *scores: contrastive_loss(*scores, gold, excluded, n_gold=4, n_windows=2), (logits, threshold)
+        lambda *scores: contrastive_loss(*scores, gold, excluded, n_gold=4, n_pairs=6), (logits, threshold)
     )
 
 
@@ -145,7 +145,7 @@ def test_far_logits_stay_finite() -> None:
         torch.tensor([[0, 1, 0]]),
         torch.zeros(1, 2, 1, dtype=torch.bool),
         n_gold=1,
-        n_windows=1,
+        n_pairs=1,
     )
     assert loss.item() == 0.5 * 1000 + 0.5 * 500
     assert torch.isfinite(torch.autograd.grad(loss, logits)[0]).all()

@@ -153,3 +153,15 @@ def test_select_windows() -> None:
     assert found.end.tolist() == [[1, 6, 1]]
     assert found.span.tolist() == found.hidden_start.tolist() == []
     assert targets.select_windows(numpy.array([1, 9])).start.tolist() == []
+
+
+def test_windows_have_what_was_annotated_in_their_doc() -> None:
+    """And keep it when some of them are selected."""
+    windows = windows_of([[True] * 4, [False], [True] * 2], capacity=2, stride=0)
+    annotated = numpy.array([[True, False], [False, False], [False, True]])
+    targets, _ = make_targets(windows, [[(0, 1, 0)], [], [(0, 1, 1)]], max_span_length=2, annotated=annotated)
+    assert targets.annotated is not None and targets.annotated.tolist() == [[True, False], [True, False], [False, True]]
+    selected = targets.select_windows(numpy.array([2, 0])).annotated
+    assert selected is not None and selected.tolist() == [[False, True], [True, False]]
+    plain, _ = make_targets(windows, [[], [], []], max_span_length=2)
+    assert plain.annotated is None is plain.select_windows(numpy.array([1])).annotated
