@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Corpus, Example
-from spacy.util import registry
+from spacy.util import fix_random_seed, registry
 
 from spacy_binder.corpora import distilled
 from spacy_binder.corpora.annotated import AnnotatedCorpus
@@ -195,6 +195,7 @@ def test_old_spans_are_those_of_the_pipeline(
         assert not example.predicted.spans
 
 
+@pytest.mark.filterwarnings("ignore:.*BW06")
 def test_each_document_is_run_once(
     trained: tuple[Path, Path], new_corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,7 +207,11 @@ def test_each_document_is_run_once(
     monkeypatch.setattr(distilled, "DOCS_AT_ONCE", 1)
     # As spaCy does where it initializes other components.
     next(corpus(NLP))
-    passes = [list(corpus(NLP)) for _ in range(3)]
+    passes = []
+    for _ in range(3):
+        # The borders of passages are drawn, and a border may cut a span.
+        fix_random_seed(0)
+        passes.append(list(corpus(NLP)))
     assert calls == [2]
     assert corpus._nlp is None
     assert all(len(of_pass) > 2 for of_pass in passes)
