@@ -85,5 +85,6 @@ def calibrate_cli(
         calibration, own = pipe.cfg["calibration"], pipe.cfg["thresholds"]
         msg.info(f"score = sigmoid({calibration['scale']:.3f} * margin {calibration['bias']:+.3f})")
         msg.info(f"threshold = {pipe.cfg['threshold']:.3f}" + "".join(f", {label} {own[label]:.3f}" for label in own))
+        output.parent.mkdir(parents=True, exist_ok=True)
         nlp.to_disk(output)
     msg.good("Saved the calibrated pipeline", str(output))

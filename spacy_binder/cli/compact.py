@@ -29,6 +29,7 @@ def compact_cli(
         nlp = load_model(model)
         name = find_component(nlp, component)
         compact(nlp, name)
+        output.parent.mkdir(parents=True, exist_ok=True)
         nlp.to_disk(output)
         labels = get_component(nlp, name).labels
     size = sum(path.stat().st_size for path in Path(output).rglob("*") if path.is_file())

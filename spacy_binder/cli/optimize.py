@@ -99,5 +99,6 @@ def optimize_cli(
             "f_score": round(chosen.f_score, 2),
             "f_score_before": round(baseline.f_score, 2),
         }
+        output.parent.mkdir(parents=True, exist_ok=True)
         chosen.nlp.to_disk(output)
     msg.good(f"Saved the pipeline in {chosen.precision} by {chosen.engine}", str(output))

@@ -20,9 +20,9 @@ RUN = CliRunner()
 def small(trained: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the command makes of the trained pipeline."""
     folder = tmp_path_factory.mktemp("compact") / "model"
-    done = RUN.invoke(binder_cli, ["compact", str(trained[0]), "--output", str(folder)])
+    done = RUN.invoke(binder_cli, ["compact", str(trained[0]), "--output", str(folder / "new" / "model")])
     assert done.exit_code == 0, done.output
-    return folder
+    return folder / "new" / "model"
 
 
 @pytest.fixture(scope="module")
