@@ -190,9 +190,10 @@ def new_texts(types: Mapping[str, TypeWords], trained: Sequence[str], compared: 
     RETURNS (dict): The label of each new description. None of them, if none was trained.
     """
     texts = {text: label for label, words in types.items() if not words.examples for text in words.texts}
-    new = {text: label for text, label in texts.items() if text not in trained and text not in compared}
     if not trained:
         return {}
+    known = {*trained}
+    new = {text: label for text, label in texts.items() if text not in known and text not in compared}
     if len(compared) > MAX_COMPARED:
         compared.clear()
     compared.update(new)

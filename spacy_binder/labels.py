@@ -69,10 +69,19 @@ class TypedPipe(TrainablePipe):
         default = TypeWords((default_description(label),)) if known is None else read_words(known)
         most = self.model.get_ref("scorer").attrs["max_span_length"]
         words = make_words(self.name, label, value, default, vocab=self.vocab, max_span_length=most)
-        baked = self.model.get_ref("type_encoder").attrs.get("texts")
+        baked = self._baked_texts
         if baked is not None and (unknown := [text for text in words.texts if text not in baked]):
             raise ValueError(Errors.B065.format(text=unknown[0][:80]))
         return words
+
+    @property
+    def _baked_texts(self) -> Optional[list[str]]:
+        """RETURNS (list[str], optional): The only descriptions that a compact pipeline can have."""
+        return self.model.get_ref("type_encoder").attrs.get("texts")
+
+    def _require_encoder(self) -> None:
+        if self._baked_texts is not None:
+            raise ValueError(Errors.B066)
 
     def remove_label(self, label: str) -> Any:
         """Drop a type, and its own threshold if it has one. The other types' scores stay as they are.

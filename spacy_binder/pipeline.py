@@ -124,6 +124,7 @@ class BinderNER(TypedPipe):
         validate_get_examples(get_examples, "BinderNER.initialize")
         if labels is not None and not isinstance(labels, (dict, list, tuple)):
             raise ValueError(Errors.B014.format(setting="labels", name=self.name, given=type(labels).__name__))
+        self._require_encoder()
         self._forget()
         if nlp is not None:
             check_score_weights(nlp, self.key, self.name)
@@ -241,12 +242,14 @@ class BinderNER(TypedPipe):
         if not any(len(example.predicted) for example in examples):
             return losses
         self._require_initialized()
+        self._require_encoder()
         if self.cfg["calibration"] is not None:
             self._warn_once("BW07", Warnings.BW07.format(name=self.name))
         types = read_types(self.cfg)
         annotated = annotated_types(examples, self.key, self.labels)
         learned = [words for i, words in enumerate(types) if annotated is None or annotated[:, i].any()]
-        new = [text for words in learned for text in words.texts if text not in self.cfg["trained"]]
+        known = {*self.cfg["trained"]}
+        new = [text for words in learned for text in words.texts if text not in known]
         if new:
             self.cfg["trained"] = [*self.cfg["trained"], *new]
         set_dropout_rate(self.model, drop)
