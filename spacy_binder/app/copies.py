@@ -89,9 +89,18 @@ def config_blocks(nlp: Language, name: str, types: Sequence[EntityType], thresho
     threshold (float): The threshold.
     RETURNS (str): The lines. Types that can't stand in a config are read from a file, which a comment shows.
     """
-    described, thresholds = {type_.label: type_.description for type_ in types}, _own_thresholds(types)
+    thresholds = _own_thresholds(types)
+    # The table shows several descriptions and examples in one line. Where that is as it was, so is what it stands for.
+    known = get_component(nlp, name).label_data
+    described = {
+        type_.label: known[type_.label]
+        if type_.label in known and show_words(known[type_.label]) == type_.description
+        else type_.description
+        for type_ in types
+    }
     labels = [f"[initialize.components.{name}.labels]"]
-    if all(map(KEY.fullmatch, described)) and "$" not in "".join(described.values()):
+    is_plain = all(isinstance(value, str) and "$" not in value for value in described.values())
+    if is_plain and all(map(KEY.fullmatch, described)):
         labels += [f"{label} = {_literal(description)}" for label, description in described.items()]
     else:
         labels += ['@readers = "spacy.read_labels.v1"', 'path = "labels.json"', "require = true"]

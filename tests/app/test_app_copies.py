@@ -13,7 +13,7 @@ from spacy.training import Example
 from thinc.api import Config
 
 from spacy_binder.app.copies import config_blocks, python_lines, spans_as_csv, spans_as_json
-from spacy_binder.app.finding import FoundSpan
+from spacy_binder.app.finding import FoundSpan, types_of, with_types
 from spacy_binder.app.given import EntityType
 from spacy_binder.corpora.jsonl import read_jsonl
 from spacy_binder.corpora.problems import Problems
@@ -78,3 +78,24 @@ def test_config_trains_with_the_same_types(tiny_nlp: Language, tiny_encoder: str
     assert isinstance(pipe, BinderNER)
     assert pipe.label_data == labels
     assert pipe.cfg["threshold"] == 0.4 and pipe.cfg["thresholds"] == {"GPE": 0.25}
+
+
+def test_several_descriptions_and_examples_are_taken_home(tiny_nlp: Language) -> None:
+    """The table shows them in one line. What is unchanged there is written as it is in the pipeline."""
+    pipe = tiny_nlp.get_pipe("binder_ner")
+    assert isinstance(pipe, BinderNER)
+    pipe.add_label("PER", ["people", "families"], examples=[{"text": "Anna left.", "start": 0, "end": 4}])
+    pipe.add_label("GPE", ["towns", "states"])
+    types = [type_ for type_ in types_of(pipe) if type_.label in ("PER", "GPE")]
+    assert {type_.label: type_.description for type_ in types} == {
+        "PER": "people; families (and 1 examples)",
+        "GPE": "towns; states",
+    }
+    types = [type_._replace(description="places") if type_.label == "GPE" else type_ for type_ in types]
+    written = config_blocks(tiny_nlp, "binder_ner", types, 0.5)
+    [line] = [line for line in written.splitlines() if line.startswith("# {")]
+    assert json.loads(line[2:]) == {"PER": pipe.label_data["PER"], "GPE": "places"}
+    lines = python_lines(tiny_nlp, "binder_ner", "model", TEXT, types, 0.5)
+    assert 'add_label("GPE", "places")' in lines and 'add_label("PER"' not in lines
+    other = with_types(tiny_nlp, "binder_ner", types)
+    assert other.label_data["PER"] == pipe.label_data["PER"] and other.label_data["GPE"] == "places"
