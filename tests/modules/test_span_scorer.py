@@ -1,46 +1,16 @@
 """The factored span logits against the plain linear layer over [first; last; width]."""
 
-from itertools import product
-
 import pytest
 import torch
+from scorer_modules import TEXT_WIDTH, TYPE_WIDTH, make_input, make_module, score
 from torch import Tensor, nn
 from torch.nn import functional
 
 from spacy_binder.architectures import build_span_scorer
 from spacy_binder.layers.types import EncodedWindows, Search
-from spacy_binder.modules import span_scorer as span_scorer_module
-from spacy_binder.modules import span_search as span_search_module
 from spacy_binder.modules.span_scorer import SpanScorerModule, SpanScores
-from spacy_binder.modules.type_vectors import TypeTargets, TypeVectors
+from spacy_binder.modules.type_vectors import TypeVectors
 from spacy_binder.text.windows import WindowBatch
-
-TEXT_WIDTH, TYPE_WIDTH, N_TYPES = 12, 7, 4
-
-
-def make_module(*, max_span_length: int, width_embedding_size: int) -> SpanScorerModule:
-    """RETURNS (SpanScorerModule): A module whose weights, biases and temperatures are all drawn anew."""
-    module = SpanScorerModule(
-        TEXT_WIDTH,
-        TYPE_WIDTH,
-        linear_size=8,
-        max_span_length=max_span_length,
-        width_embedding_size=width_embedding_size,
-        temperature=0.07,
-    )
-    torch.manual_seed(0)
-    for parameter in module.parameters():
-        nn.init.normal_(parameter, std=0.7)
-    return module
-
-
-def make_input(n_words: int, n_windows: int = 2) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """RETURNS (tuple): Vectors of windows, first and last wordpieces of words (each of 1 to 3), vectors of types."""
-    torch.manual_seed(1)
-    n_pieces = torch.randint(1, 4, (n_windows, n_words))
-    last = n_pieces.cumsum(1)
-    vectors = torch.randn(n_windows, 3 * n_words + 2, TEXT_WIDTH)
-    return vectors, last - n_pieces + 1, last, torch.randn(N_TYPES, TYPE_WIDTH)
 
 
 def copied(weight: Tensor, bias: Tensor | None) -> nn.Linear:
@@ -55,17 +25,6 @@ def cosine_logit(text: Tensor, of_type: Tensor, log_scale: Tensor) -> Tensor:
     """RETURNS (Tensor): Cosine over temperature, in float64."""
     temperature = 1 / log_scale.double().exp()
     return functional.cosine_similarity(text, of_type, dim=-1) / temperature
-
-
-def score(
-    module: SpanScorerModule, vectors: Tensor, first: Tensor, last: Tensor, types: Tensor, *, drop_sums: bool = False
-) -> SpanScores:
-    """The logits of types with one description each."""
-    return module(vectors, first, last, TypeVectors.of_texts(types), drop_sums=drop_sums)
-
-
-def targets_of(module: SpanScorerModule, types: Tensor) -> TypeTargets:
-    return module.targets(TypeVectors.of_texts(types), blockwise=True)
 
 
 def reference_scores(
@@ -203,120 +162,6 @@ def encode_input(n_words: int) -> tuple[EncodedWindows, Tensor]:
     return EncodedWindows(batch, vectors, lambda _: None), types
 
 
-def found_by_loop(
-    scores: SpanScores, n_words: Tensor, least: float, position_least: float | None
-) -> dict[tuple[int, ...], float]:
-    """RETURNS (dict): Margin of each window, word, width and type that beats [CLS], one cell after the other."""
-    found = {}
-    n_windows, _, n_widths, n_types = scores.span.shape
-    for b, w, k in product(range(n_windows), range(n_widths), range(n_types)):
-        for t in range(int(n_words[b]) - w):
-            margin = float(scores.span[b, t, w, k] - scores.span_threshold[b, k])
-            start = float(scores.start[b, t, k] - scores.start_threshold[b, k])
-            end = float(scores.end[b, t + w, k] - scores.end_threshold[b, k])
-            if margin > least and (position_least is None or min(start, end) > position_least):
-                found[b, t, w, k] = margin
-    return found
-
-
-@pytest.mark.parametrize("types_at_once, pairs_at_once", [(1024, 65536), (3, 5)])
-@pytest.mark.parametrize("position_least", [None, -0.8, 0.2])
-@pytest.mark.parametrize("least", [-float("inf"), -0.8, 0.0, 0.2, float("inf")])
-@pytest.mark.parametrize("max_span_length, width_embedding_size", [(4, 5), (1, 0), (9, 0)])
-def test_search_finds_what_a_loop_finds(
-    max_span_length: int,
-    width_embedding_size: int,
-    least: float,
-    position_least: float | None,
-    types_at_once: int,
-    pairs_at_once: int,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Nothing that beats [CLS] is lost by looking only at starts whose best case does."""
-    monkeypatch.setattr(span_scorer_module, "TYPES_AT_ONCE", types_at_once)
-    monkeypatch.setattr(span_search_module, "PAIRS_AT_ONCE", pairs_at_once)
-    module = make_module(max_span_length=max_span_length, width_embedding_size=width_embedding_size).eval()
-    inputs, n_words = make_input(7, n_windows=3), torch.tensor([7, 4, 1])
-    with torch.inference_mode():
-        vectors, first, last, types = inputs
-        cells, margins, n_seen, _ = module.search(
-            vectors,
-            first,
-            last,
-            n_words,
-            targets_of(module, types),
-            min_margin=least,
-            min_position_margin=position_least,
-            max_spans=10**6,
-        )
-        expected = found_by_loop(score(module, *inputs), n_words, least, position_least)
-    assert n_seen == len(cells)
-    assert dict(zip(map(tuple, cells.tolist()), margins.tolist(), strict=True)) == pytest.approx(expected, abs=1e-5)
-    assert bool(expected) or least > 0
-
-
-@pytest.mark.parametrize("types_at_once", [1024, 2])
-@pytest.mark.parametrize("joint", [False, True])
-def test_each_type_has_its_own_limit(joint: bool, types_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A type's spans are those that it has alone, whatever the limits of the others."""
-    monkeypatch.setattr(span_scorer_module, "TYPES_AT_ONCE", types_at_once)
-    module = make_module(max_span_length=4, width_embedding_size=5).eval()
-    (vectors, first, last, types), n_words = make_input(7), torch.tensor([7, 4])
-    limits = torch.linspace(-1.0, 0.2, len(types))
-    with torch.inference_mode():
-        cells, margins, _, _ = module.search(
-            vectors,
-            first,
-            last,
-            n_words,
-            targets_of(module, types),
-            min_margin=limits,
-            min_position_margin=limits if joint else None,
-            max_spans=10**6,
-        )
-        expected = {}
-        for k, limit in enumerate(limits.tolist()):
-            alone, alone_margins, _, _ = module.search(
-                vectors,
-                first,
-                last,
-                n_words,
-                targets_of(module, types[k : k + 1]),
-                min_margin=limit,
-                min_position_margin=limit if joint else None,
-                max_spans=10**6,
-            )
-            assert k > 0 or len(alone)
-            for (window, word, width, _), margin in zip(alone.tolist(), alone_margins.tolist(), strict=True):
-                expected[window, word, width, k] = margin
-    assert dict(zip(map(tuple, cells.tolist()), margins.tolist(), strict=True)) == pytest.approx(expected, abs=1e-5)
-
-
-@pytest.mark.parametrize("most", [0, 1, 5])
-def test_search_keeps_the_best(most: int) -> None:
-    """No more spans of a type than asked for, and the count says how many there were."""
-    module = make_module(max_span_length=4, width_embedding_size=5).eval()
-    inputs, n_words = make_input(6), torch.tensor([6, 3])
-    with torch.inference_mode():
-        vectors, first, last, types = inputs
-        cells, margins, n_seen, _ = module.search(
-            vectors,
-            first,
-            last,
-            n_words,
-            targets_of(module, types),
-            min_margin=-1.0,
-            min_position_margin=None,
-            max_spans=most,
-        )
-        expected = found_by_loop(score(module, *inputs), n_words, -1.0, None)
-    assert n_seen == len(expected) > most * len(types)
-    for k in range(len(types)):
-        of_type = sorted((margin for cell, margin in expected.items() if cell[3] == k), reverse=True)
-        found = sorted(margins[cells[:, 3] == k].tolist(), reverse=True)
-        assert found == pytest.approx(of_type[:most], abs=1e-5)
-
-
 def test_temperature_bounds_the_logits() -> None:
     """The same vector twice has the cosine 1: the logit is 1 / temperature at the start of training."""
     module = SpanScorerModule(
@@ -412,68 +257,3 @@ def test_layer_hands_gradients_to_both_encoders() -> None:
     torch.autograd.backward(outputs, d_scores)
     torch.testing.assert_close(d_vectors, vectors.grad)
     torch.testing.assert_close(d_types, types.grad)
-
-
-def several(module: SpanScorerModule) -> tuple[TypeVectors, TypeTargets]:
-    """RETURNS (tuple): Types of two descriptions, of one, of one with two examples; and their targets by hand."""
-    torch.manual_seed(3)
-    texts, firsts, lasts = torch.randn(4, TYPE_WIDTH), torch.randn(2, TEXT_WIDTH), torch.randn(2, TEXT_WIDTH)
-    widths = torch.tensor([0, 2])
-    types = TypeVectors(texts, torch.tensor([0, 0, 1, 2]), firsts, lasts, widths, torch.tensor([2, 2]))
-
-    def direction(*vectors: Tensor) -> Tensor:
-        return functional.normalize(sum(functional.normalize(vector, dim=0) for vector in vectors), dim=0)  # type: ignore[arg-type]
-
-    expected = []
-    for kind in ("start", "end", "span"):
-        described = [getattr(module, f"type_{kind}")(text) for text in texts]
-        examples = {"start": module.start(firsts), "end": module.end(lasts)}.get(kind)
-        if examples is None:
-            embedded = module.span_width(module.width_embedding.weight[widths])  # type: ignore[misc]
-            examples = module.span_first(firsts) + module.span_last(lasts) + embedded
-        rows = [direction(described[0], described[1]), direction(described[2]), direction(described[3], *examples)]
-        expected.append(torch.stack(rows))
-    return types, TypeTargets(*expected)
-
-
-@pytest.mark.parametrize("blockwise", [False, True])
-def test_targets_are_mean_directions(blockwise: bool) -> None:
-    module = make_module(max_span_length=4, width_embedding_size=5).eval()
-    types, expected = several(module)
-    for found, by_hand in zip(module.targets(types, blockwise=blockwise), expected, strict=True):
-        torch.testing.assert_close(found, by_hand, rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("n_types", [1, 15, 16, 17, 40])
-def test_search_does_not_depend_on_other_types_bit_by_bit(n_types: int) -> None:
-    module = make_module(max_span_length=4, width_embedding_size=5).eval()
-    (vectors, first, last, _), n_words = make_input(7), torch.tensor([7, 4])
-    types = torch.randn(n_types, TYPE_WIDTH)
-
-    def search(chosen: list[int]) -> dict[tuple[int, ...], float]:
-        targets = targets_of(module, types[chosen])
-        cells, margins, _, _ = module.search(
-            vectors, first, last, n_words, targets, min_margin=-0.5, min_position_margin=-1.0, max_spans=10**6
-        )
-        rows = cells.tolist()
-        return {(*row[:3], chosen[row[3]]): margin for row, margin in zip(rows, margins.tolist(), strict=True)}
-
-    everything = search(list(range(n_types)))
-    assert search(list(range(n_types))[::-1]) == everything
-    for k in {0, n_types // 2, n_types - 1}:
-        assert search([k]) == {cell: margin for cell, margin in everything.items() if cell[3] == k}
-
-
-def test_gradients_of_several_descriptions() -> None:
-    """By finite differences, in float64."""
-    module = make_module(max_span_length=4, width_embedding_size=5).double()
-    vectors, first, last, _ = make_input(3, n_windows=1)
-    of_text = torch.tensor([0, 0, 1])
-    none = torch.zeros(0, dtype=torch.long)
-
-    def logits(texts: Tensor) -> Tensor:
-        types = TypeVectors(texts, of_text, texts[:0], texts[:0], none, none)
-        scores = module(vectors.double(), first, last, types)
-        return torch.cat([part.reshape(-1) for part in scores])
-
-    assert torch.autograd.gradcheck(logits, torch.randn(3, TYPE_WIDTH, dtype=torch.float64, requires_grad=True))
