@@ -76,8 +76,8 @@ class BinderNER(TypedPipe):
         self.scorer = scorer
         self.loss_weights = {**DEFAULT_LOSS_WEIGHTS, **(loss_weights or {})}
         self.gold_counts: Counter[str] = Counter()
-        # Spans that `predict` found so far, but dropped: it keeps MAX_SPANS_PER_WORD.
-        self.n_dropped = 0
+        # Shared by the components for one call.
+        self._counts: Counter[str] = Counter()
         # Training steps whose gradients were no numbers.
         self.n_skipped_steps = self._n_skipped_in_a_row = 0
         self._n_docs = self._n_steps = 0
@@ -99,6 +99,11 @@ class BinderNER(TypedPipe):
             window_merge=window_merge,
             repeat_weight=repeat_weight,
         )
+
+    @property
+    def n_dropped(self) -> int:
+        """RETURNS (int): Spans that were found so far, but dropped: the best `MAX_SPANS_PER_WORD` are kept."""
+        return self._counts["dropped"]
 
     @property
     def key(self) -> str:
@@ -185,7 +190,7 @@ class BinderNER(TypedPipe):
         spans, n_dropped, is_finite = collect_spans(output.windows, output.passes, labels, len(docs), union=union)
         if not is_finite:
             self._warn_once("BW12", Warnings.BW12.format(name=self.name))
-        self.n_dropped += n_dropped
+        self._counts["dropped"] += n_dropped
         lowest = min([cfg["threshold"], *cfg["thresholds"].values()])
         if n_dropped and (lowest < LOW_THRESHOLD or self._n_steps >= self._first_steps):
             message = Warnings.BW04.format(n=n_dropped, threshold=lowest, cap=MAX_SPANS_PER_WORD, name=self.name)

@@ -102,6 +102,13 @@ def test_thresholds_for_a_call(nlp: Language, pipe: BinderNER, texts: list[str])
         pipe.cfg["thresholds"] = {}
 
 
+@pytest.mark.filterwarnings("ignore:.*BW04")
+def test_spans_that_a_call_drops_are_counted(nlp: Language, pipe: BinderNER, texts: list[str]) -> None:
+    before = pipe.n_dropped
+    nlp(" ".join(texts), component_cfg=options(threshold=1e-6))
+    assert pipe.n_dropped > before
+
+
 def test_threads_with_other_options(nlp: Language, pipe: BinderNER, texts: list[str]) -> None:
     choices: list[Any] = [None, ["GPE"], ["PER", "LOC"], {"X": pipe.label_data["GPE"]}]
     given = [options(labels=choice) if choice else None for choice in choices]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -89,7 +90,7 @@ def with_types(nlp: Language, name: str, types: Sequence[EntityType]) -> BinderN
     pipe = shared.with_options(labels)
     pipe.cfg["thresholds"] = {type_.label: type_.threshold for type_ in types if type_.threshold is not None}
     # Each search has warnings and counts of its own.
-    pipe._warned, pipe._compared, pipe.n_dropped = set(), set(), 0
+    pipe._warned, pipe._compared, pipe._counts = set(), set(), Counter()
     return pipe
 
 

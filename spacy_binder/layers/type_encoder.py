@@ -143,17 +143,20 @@ def _batches(shim: EncoderShim, texts: list[str], settings: TypeEncoderSettings)
     """RETURNS (Iterator[list[str]]): Texts that are padded to one length, at most `TEXTS_PER_BATCH` at once."""
     if not texts:
         return
-    by_length: dict[int, list[str]] = {}
+    groups: dict[tuple[int, bool], list[str]] = {}
     for text, row in zip(texts, _tokenize(shim, texts, settings), strict=True):
-        by_length.setdefault(_padded(len(row)), []).append(text)
-    for group in by_length.values():
+        width = _padded(shim, len(row))
+        # Rows without padding stay apart: they have no mask.
+        groups.setdefault((width, len(row) == width), []).append(text)
+    for group in groups.values():
         for start in range(0, len(group), TEXTS_PER_BATCH):
             yield group[start : start + TEXTS_PER_BATCH]
 
 
-def _padded(length: int) -> int:
-    """RETURNS (int): The next multiple, so that each row has padding, and each batch a mask."""
-    return (length // PADDING + 1) * PADDING
+def _padded(shim: EncoderShim, length: int) -> int:
+    """RETURNS (int): The next multiple of `PADDING`, but not beyond what the encoder has positions for."""
+    width = (length // PADDING + 1) * PADDING
+    return min(width, shim.module.max_positions or width)
 
 
 def _tokenize(shim: EncoderShim, texts: list[str], settings: TypeEncoderSettings) -> list[list[int]]:
@@ -168,7 +171,6 @@ def _encode_batch(shim: EncoderShim, texts: list[str], settings: TypeEncoderSett
     fill = shim.tokenizer.pad_token_id or 0
     input_ids = pad(flat, lengths, fill=fill)
     if not is_train:
-        # Not beyond what the encoder has positions for.
-        width = min(_padded(int(lengths.max())), shim.module.max_positions or _padded(int(lengths.max())))
-        input_ids = numpy.pad(input_ids, ((0, 0), (0, width - input_ids.shape[1])), constant_values=fill)
+        n_more = _padded(shim, input_ids.shape[1]) - input_ids.shape[1]
+        input_ids = numpy.pad(input_ids, ((0, 0), (0, n_more)), constant_values=fill)
     return shim.encode(input_ids, lengths, is_train=is_train, mixed_precision=settings.mixed_precision)[:, 0]

@@ -42,10 +42,14 @@ def flat(calls: list[list[str]]) -> list[str]:
     return [text for call in calls for text in call]
 
 
-def test_vectors_do_not_depend_on_what_is_encoded_beside_them(pipe: BinderNER) -> None:
-    """Not in their last bits, whatever the number, the lengths and the order."""
+@pytest.mark.parametrize("max_positions", [512, 20])
+def test_vectors_do_not_depend_on_what_is_encoded_beside_them(
+    pipe: BinderNER, max_positions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in their last bits, whatever the number, the lengths and the order, also where they fill all positions."""
     layer = pipe.model.get_ref("type_encoder")
     shim: Any = layer.shims[0]
+    monkeypatch.setattr(type(shim.module), "max_positions", max_positions)
     texts = [f"a description with {'many ' * (i % 23)}words, number {i}" for i in range(40)]
     alone = []
     for text in texts:
