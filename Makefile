@@ -63,7 +63,7 @@ $(VENV5)/installed: setup.cfg pyproject.toml constraints.txt
 # The tests of files, texts and pages are left out: they know nothing of transformers.
 test-transformers5: $(VENV5)/installed  ## run the tests of the encoders with the newest transformers 5
 	$(VENV5)/bin/python -c "import transformers; print('transformers', transformers.__version__)"
-	$(VENV5)/bin/pytest $(XDIST) tests/*.py tests/analysis tests/layers tests/modules tests/spans tests/text
+	$(VENV5)/bin/pytest $(XDIST) tests/test_*.py tests/analysis tests/layers tests/modules tests/spans tests/text
 
 docs: $(VENV)/documented reference  ## build the site of the docs in site/, with its links checked
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

@@ -96,6 +96,7 @@ def test_types_follow_in_configs_that_spacy_fills_and_builds(tmp_path: Path) -> 
 
 def test_types_cannot_follow_a_listener() -> None:
     """It has no encoder of its own, and MiniLM beside another family would be a surprise."""
+    pytest.importorskip("spacy_transformers", reason="spacy-transformers is not installed")
     listener = {"@architectures": "spacy_binder.TransformerListener.v1", "upstream": "*"}
     with pytest.raises(ValueError, match=r"B012.*type_encoder\.name = null"):
         spacy.blank("en").add_pipe("binder_ner", config={"model": {"text_encoder": listener}})

@@ -159,6 +159,7 @@ def test_window_beyond_the_encoders_positions(tiny_encoder: str) -> None:
 
 
 def test_sharing_without_weights_to_share(tiny_encoder: str) -> None:
+    pytest.importorskip("spacy_transformers", reason="spacy-transformers is not installed")
     config: dict[str, Any] = {"model": {"type_encoder": None}}
     config["model"]["text_encoder"] = {"@architectures": "spacy_binder.TransformerListener.v1", "upstream": "*"}
     nlp = spacy.blank("en")
