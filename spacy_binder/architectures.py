@@ -13,9 +13,9 @@ from .layers.listener import NAME as LISTENER
 from .layers.listener import ListenerSettings, listener
 from .layers.openvino import ENGINES
 from .layers.saved_encoder import check_options
-from .layers.span_scorer import SPAN_DROPOUTS, SpanScorerSettings, span_scorer
+from .layers.span_scorer import INITIAL_PROJECTIONS, SPAN_DROPOUTS, SpanScorerSettings, span_scorer
 from .layers.text_encoder import NAME, TextEncoderSettings, text_encoder
-from .layers.type_encoder import TypeEncoderSettings, shared_type_encoder, type_encoder
+from .layers.type_encoder import POOLINGS, TypeEncoderSettings, shared_type_encoder, type_encoder
 from .layers.types import BinderInput, BinderOutput, EncodedText
 
 # Names of layers that listen to other components, or give what those do.
@@ -182,6 +182,7 @@ def build_type_encoder(
     freeze: bool = False,
     max_length: int = 128,
     mixed_precision: bool = False,
+    pooling: str = "cls",
     tokenizer_config: dict[str, Any] = {},  # noqa: B006
     transformer_config: dict[str, Any] = {},  # noqa: B006
 ) -> Model[list[str], Any]:
@@ -193,12 +194,15 @@ def build_type_encoder(
     max_length (int): The most wordpieces per description. Fewer, if the encoder has fewer positions. The rest of a
         longer one is cut off. Defaults to 128.
     mixed_precision (bool): Whether to multiply in bfloat16. Defaults to False.
+    pooling (str): What the vector of a description is: "cls", the default, that of its [CLS] as in the paper, or
+        "mean", the mean over its wordpieces, which sentence encoders were trained for.
     tokenizer_config, transformer_config (dict): Arguments of transformers' `from_pretrained`. None of them may run or
         fetch code.
     RETURNS (Model): The type encoder.
     RAISES (ValueError): If a setting is out of its range, or refused.
     """
     _at_least(3, max_length=max_length)
+    check_name("pooling", pooling, POOLINGS)
     check_options("tokenizer_config", tokenizer_config)
     check_options("transformer_config", transformer_config)
     return type_encoder(
@@ -207,6 +211,7 @@ def build_type_encoder(
             freeze=freeze,
             max_length=max_length,
             mixed_precision=mixed_precision,
+            pooling=pooling,
             tokenizer_config=tokenizer_config,
             transformer_config=transformer_config,
         )
@@ -228,6 +233,7 @@ def build_span_scorer(
     temperature: float = 0.07,
     learn_rate_scale: float = 1.0,
     span_dropout: str = "parts",
+    initial_projections: str = "random",
 ) -> Model[Any, Any]:
     """Build the span scorer (`spacy_binder.SpanScorer.v1`, paper section 3.2).
 
@@ -238,6 +244,9 @@ def build_span_scorer(
     learn_rate_scale (float): Factor of the learning rate for these new layers. Defaults to 1.
     span_dropout (str): What dropout is drawn for in training: "parts", the default, for the first word, the last word
         and the width apart, or "sum", for each span vector, as in the published code. "sum" takes more time and memory.
+    initial_projections (str): How the projections start: "random", the default, as in the paper, or "aligned", all from
+        one matrix with orthogonal rows or columns. So a type that training has not seen starts near the spans whose
+        vectors are like that of its description. Both encoders need the same width.
     RETURNS (Model): The scorer.
     RAISES (ValueError): If a setting is out of its range, or a name is unknown.
     """
@@ -245,7 +254,10 @@ def build_span_scorer(
     _at_least(0, width_embedding_size=width_embedding_size)
     _at_least(1e-4, temperature=temperature)
     check_name("span_dropout", span_dropout, SPAN_DROPOUTS)
-    settings = SpanScorerSettings(linear_size, max_span_length, width_embedding_size, temperature, span_dropout)
+    check_name("initial_projections", initial_projections, INITIAL_PROJECTIONS)
+    settings = SpanScorerSettings(
+        linear_size, max_span_length, width_embedding_size, temperature, span_dropout, initial_projections
+    )
     return span_scorer(settings, learn_rate_scale)
 
 

@@ -38,6 +38,7 @@ name = null
 freeze = false
 max_length = 128
 mixed_precision = false
+pooling = "cls"
 tokenizer_config = {}
 transformer_config = {}
 
@@ -49,6 +50,7 @@ width_embedding_size = 128
 temperature = 0.07
 learn_rate_scale = 1.0
 span_dropout = "parts"
+initial_projections = "random"
 """
 DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
 DEFAULT_LOSS_WEIGHTS = {"start": 0.2, "end": 0.2, "span": 0.6, "gold": 0.5, "threshold": 0.5}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, Union
@@ -71,6 +72,11 @@ def read_words(value: DescriptionT) -> TypeWords:
 def read_types(cfg: Mapping[str, Any]) -> list[TypeWords]:
     """RETURNS (list[TypeWords]): What describes each label of a component, from its settings."""
     return [read_words(value) for value in cfg["labels"].values()]
+
+
+def draw_text(words: TypeWords) -> TypeWords:
+    """RETURNS (TypeWords): What describes a type, with one of its texts, drawn by Python's random numbers."""
+    return words._replace(texts=(random.choice(words.texts),))
 
 
 def show_words(value: DescriptionT) -> str:

@@ -248,6 +248,10 @@ class Errors:
         "doesn't say which types were annotated in it. Say it by `doc.spans['{key}'].attrs['labels']` or by "
         "`spacy_binder.Annotated.v1`. Or leave the label out of `labels` of `spacy_binder.Distilled.v1`."
     )
+    B071 = (
+        '[B071] `initial_projections = "aligned"` needs encoders of one width, but that of the text has {text_width} '
+        'and that of the types {type_width}. Take encoders of one family, or set it to "random".'
+    )
 
 
 class Warnings:

@@ -23,6 +23,7 @@ from .pipeline import BinderNER
         "annotate_ents": False,
         "window_merge": "best_context",
         "repeat_weight": 0.0,
+        "sample_descriptions": False,
         "loss_weights": DEFAULT_LOSS_WEIGHTS,
         "scorer": {"@scorers": "spacy_binder.binder_scorer.v1"},
     },
@@ -46,6 +47,7 @@ def make_binder_ner(
     annotate_ents: bool,
     window_merge: str,
     repeat_weight: float,
+    sample_descriptions: bool,
     loss_weights: dict[str, float],
     scorer: Optional[Callable],
 ) -> BinderNER:
@@ -63,6 +65,9 @@ def make_binder_ner(
         it the most context), or "union" (any of them, as in the published code).
     repeat_weight (float): How much a span's margin is raised towards the best one of the same words and type in the
         doc, from 0 (the paper, and the default) to 1. So names that are clear in one place are found in others.
+    sample_descriptions (bool): Whether an update learns from one description of each label that has several, drawn
+        anew each time, and not from their mean. So a pipeline learns that a type may be described in many ways.
+        Defaults to False.
     loss_weights (dict): Weights of the loss: start, end and span; gold and threshold terms.
     scorer (Callable, optional): The scoring method.
     RETURNS (BinderNER): The component.
@@ -79,6 +84,7 @@ def make_binder_ner(
         annotate_ents=annotate_ents,
         window_merge=window_merge,
         repeat_weight=repeat_weight,
+        sample_descriptions=sample_descriptions,
         loss_weights=loss_weights,
         scorer=scorer,
     )

@@ -18,7 +18,7 @@ from thinc.api import Model, Optimizer, set_dropout_rate
 # `spacy.blank()` imports this module, by way of the factory: what needs torch is imported where it is used.
 from .annotations import annotate
 from .config import DEFAULT_LOSS_WEIGHTS
-from .descriptions import TypeWords, new_texts, read_types
+from .descriptions import TypeWords, draw_text, new_texts, read_types
 from .errors import Errors, Warnings
 from .gold import GoldCounts, align_gold, annotated_types, check_labels, gold_warnings
 from .labels import TypedPipe
@@ -61,6 +61,7 @@ class BinderNER(TypedPipe):
         annotate_ents: bool = False,
         window_merge: str = "best_context",
         repeat_weight: float = 0.0,
+        sample_descriptions: bool = False,
         loss_weights: Optional[dict[str, float]] = None,
         scorer: Optional[Callable] = None,
     ) -> None:
@@ -98,6 +99,7 @@ class BinderNER(TypedPipe):
             annotate_ents=annotate_ents,
             window_merge=window_merge,
             repeat_weight=repeat_weight,
+            sample_descriptions=sample_descriptions,
         )
 
     @property
@@ -250,15 +252,23 @@ class BinderNER(TypedPipe):
         self._require_encoder()
         if self.cfg["calibration"] is not None:
             self._warn_once("BW07", Warnings.BW07.format(name=self.name))
-        types = read_types(self.cfg)
-        annotated = annotated_types(examples, self.key, self.labels)
-        learned = [words for i, words in enumerate(types) if annotated is None or annotated[:, i].any()]
+        types, labels = read_types(self.cfg), self.labels
+        annotated = annotated_types(examples, self.key, labels)
+        if annotated is not None:
+            # A type that no example was annotated with has no part in the loss, so that it need not be encoded.
+            columns = numpy.flatnonzero(annotated.any(axis=0))
+            if not len(columns):
+                return losses
+            annotated = annotated[:, columns]
+            types, labels = [types[i] for i in columns], tuple(labels[i] for i in columns)
+        if self.cfg["sample_descriptions"]:
+            types = [draw_text(words) for words in types]
         known = {*self.cfg["trained"]}
-        new = [text for words in learned for text in words.texts if text not in known]
+        new = [text for words in types for text in words.texts if text not in known]
         if new:
             self.cfg["trained"] = [*self.cfg["trained"], *new]
         set_dropout_rate(self.model, drop)
-        gold = [align_gold(example, self.key, self.labels) for example in examples]
+        gold = [align_gold(example, self.key, labels) for example in examples]
         output: BinderOutput[ScoredWindows]
         output, backprop = self.model.begin_update(BinderInput([example.predicted for example in examples], types))
         most_words = self.model.get_ref("scorer").attrs["max_span_length"]

@@ -63,6 +63,7 @@ KINDS: dict[str, Any] = {
     "annotate_ents": Flag,
     "window_merge": Literal["best_context", "union"],
     "repeat_weight": Fraction,
+    "sample_descriptions": Flag,
 }
 LOSS_WEIGHTS = dict[Literal["start", "end", "span", "gold", "threshold"], Annotated[Number, Field(ge=0)]]
 CHECKS = {setting: TypeAdapter(kind) for setting, kind in {**KINDS, "loss_weights": LOSS_WEIGHTS}.items()}

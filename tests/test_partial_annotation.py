@@ -131,6 +131,18 @@ def test_docs_of_unknown_types_alone_teach_nothing(tiny_encoder: str) -> None:
     assert pipe.cfg["trained"] == []
 
 
+def test_only_what_was_annotated_is_encoded(tiny_encoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a component may have thousands of types, of which a batch has some."""
+    pipe = make_pipe(tiny_encoder, LABELS)
+    [example] = demo_examples(NLP, ["news-01"], max_sentences=2)
+    layer = pipe.model.get_ref("type_encoder")
+    calls: list[list[str]] = []
+    forward = layer._func
+    monkeypatch.setattr(layer, "_func", lambda model, X, is_train: (calls.append(X), forward(model, X, is_train))[1])
+    pipe.update([restrict(example, ["ORG"]), restrict(example, ["PER", "GENE"])])
+    assert calls == [[pipe.label_data["PER"], pipe.label_data["ORG"]]]
+
+
 def test_only_what_was_annotated_counts_as_trained(tiny_encoder: str) -> None:
     pipe = make_pipe(tiny_encoder, LABELS)
     [example] = demo_examples(NLP, ["news-01"], max_sentences=2)

@@ -18,6 +18,7 @@ WRONG = [
     ("thresholds", {"PER": 1.5}, "less than or equal to 1"),
     ("thresholds", {"": 0.5}, "at least 1 character"),
     ("repeat_weight", 1.1, "less than or equal to 1"),
+    ("sample_descriptions", 1, "valid boolean"),
     ("window_merge", "foo", "'best_context' or 'union'"),
     ("spans_key", None, "a valid string"),
     ("spans_key", " ", "pattern"),

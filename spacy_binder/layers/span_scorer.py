@@ -10,6 +10,7 @@ import torch
 from thinc.api import Model
 from torch import Tensor
 
+from ..errors import Errors
 from ..modules.span_scorer import SpanScorerModule, SpanScores
 from ..modules.type_vectors import TypeTargets, TypeVectors
 from ..spans.decoding import FoundSpans
@@ -18,6 +19,8 @@ from .types import EncodedWindows, Search, Settings
 
 # What dropout is drawn for: the three parts of a span vector (first word, last word, width), or their sum.
 SPAN_DROPOUTS = ("parts", "sum")
+# How the projections start: each one drawn anew, or all from one matrix.
+INITIAL_PROJECTIONS = ("random", "aligned")
 
 # In training vectors of the types, at inference the targets that `project_types` makes of them.
 ScorerInT = tuple[EncodedWindows, TypeVectors | TypeTargets, Search]
@@ -32,6 +35,7 @@ class SpanScorerSettings(Settings):
     width_embedding_size (int): Width of the embedding of a span's length, 0 for none. Defaults to 128.
     temperature (float): Divisor of similarities at the start of training. Defaults to 0.07.
     span_dropout (str): What dropout is drawn for in training, one of `SPAN_DROPOUTS`. Defaults to "parts".
+    initial_projections (str): How the projections start, one of `INITIAL_PROJECTIONS`. Defaults to "random".
     """
 
     linear_size: int = 128
@@ -39,6 +43,7 @@ class SpanScorerSettings(Settings):
     width_embedding_size: int = 128
     temperature: float = 0.07
     span_dropout: str = "parts"
+    initial_projections: str = "random"
 
 
 def span_scorer(settings: SpanScorerSettings, learn_rate_scale: float = 1.0) -> Model[ScorerInT, Any]:
@@ -60,11 +65,21 @@ def span_scorer(settings: SpanScorerSettings, learn_rate_scale: float = 1.0) -> 
 
 
 def init(model: Model, X: Any = None, Y: Any = None) -> None:
-    """Build the module, with weights drawn anew."""
+    """Build the module, with weights drawn anew.
+
+    RAISES (ValueError): If the projections are to start aligned, but the encoders differ in width.
+    """
     shim: Any = model.shims[0]
     settings: SpanScorerSettings = model.attrs["settings"]
-    sizes = {name: value for name, value in asdict(settings).items() if name != "span_dropout"}
-    shim.build(text_width=model.get_dim("nI"), type_width=model.get_dim("nT"), **sizes)
+    widths = {"text_width": model.get_dim("nI"), "type_width": model.get_dim("nT")}
+    is_aligned = settings.initial_projections == "aligned"
+    if is_aligned and len({*widths.values()}) > 1:
+        raise ValueError(Errors.B071.format(**widths))
+    sizes = asdict(settings)
+    del sizes["span_dropout"], sizes["initial_projections"]
+    shim.build(**widths, **sizes)
+    if is_aligned:
+        shim.module.align()
     model.attrs["max_span_length"] = settings.max_span_length
 
 

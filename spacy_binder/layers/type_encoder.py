@@ -19,6 +19,8 @@ from .types import Settings
 
 # Descriptions per forward pass at inference, always. Fewer take less time for one, more for a thousand.
 TEXTS_PER_BATCH = 8
+# What the vector of a description is: that of its [CLS], or the mean over its wordpieces.
+POOLINGS = ("cls", "mean")
 # Descriptions are padded to the next multiple of this number of wordpieces.
 PADDING = 16
 
@@ -32,6 +34,7 @@ class TypeEncoderSettings(Settings):
     freeze (bool): Whether the weights stay as they are. Defaults to False.
     max_length (int): The most wordpieces per description. Fewer, if the encoder has fewer positions. Defaults to 128.
     mixed_precision (bool): Whether to multiply in bfloat16. Defaults to False.
+    pooling (str): What the vector of a description is, one of `POOLINGS`. Defaults to "cls".
     tokenizer_config, transformer_config (dict): Arguments of `from_pretrained`. Default to none.
     """
 
@@ -39,6 +42,7 @@ class TypeEncoderSettings(Settings):
     freeze: bool = False
     max_length: int = 128
     mixed_precision: bool = False
+    pooling: str = "cls"
     tokenizer_config: dict[str, Any] = field(default_factory=dict)
     transformer_config: dict[str, Any] = field(default_factory=dict)
 
@@ -173,4 +177,9 @@ def _encode_batch(shim: EncoderShim, texts: list[str], settings: TypeEncoderSett
     if not is_train:
         n_more = _padded(shim, input_ids.shape[1]) - input_ids.shape[1]
         input_ids = numpy.pad(input_ids, ((0, 0), (0, n_more)), constant_values=fill)
-    return shim.encode(input_ids, lengths, is_train=is_train, mixed_precision=settings.mixed_precision)[:, 0]
+    vectors = shim.encode(input_ids, lengths, is_train=is_train, mixed_precision=settings.mixed_precision)
+    if settings.pooling == "cls":
+        return vectors[:, 0]
+    n_wordpieces = torch.from_numpy(lengths).to(vectors.device)[:, None]
+    is_wordpiece = torch.arange(vectors.shape[1], device=vectors.device) < n_wordpieces
+    return (vectors * is_wordpiece[..., None]).sum(1) / n_wordpieces

@@ -95,6 +95,20 @@ class SpanScorerModule(nn.Module):
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
 
+    def align(self) -> None:
+        """Start all projections from one matrix with orthogonal rows or columns.
+
+        So texts and types are alike before training where the encoders give like vectors for them. The vector of a span
+        is the mean of its ends.
+        """
+        shared = torch.empty_like(self.start.weight)
+        nn.init.orthogonal_(shared)
+        with torch.no_grad():
+            for layer in (self.start, self.end, self.type_start, self.type_end, self.type_span):
+                layer.weight.copy_(shared)
+            for layer in (self.span_first, self.span_last):
+                layer.weight.copy_(shared / 2)
+
     def forward(
         self, vectors: Tensor, first: Tensor, last: Tensor, types: TypeVectors, *, drop_sums: bool = False
     ) -> SpanScores:

@@ -8,7 +8,10 @@ import spacy
 import torch
 from conftest import binder_config, demo_examples
 from spacy.language import Language
+from tiny_pipelines import NO_DROPOUT
+from transformers import AutoModel, AutoTokenizer
 
+from spacy_binder.architectures import build_type_encoder
 from spacy_binder.layers import cached_vectors as cached_vectors_module
 from spacy_binder.layers import type_encoder as type_encoder_module
 from spacy_binder.layers.cached_vectors import CachedVectors
@@ -59,6 +62,26 @@ def test_vectors_do_not_depend_on_what_is_encoded_beside_them(
     assert torch.equal(layer.predict(texts[::-1]), torch.stack(alone[::-1]))
     shim.cache.clear()
     assert torch.equal(layer.predict(texts[3:24]), torch.stack(alone[3:24]))
+
+
+@pytest.mark.parametrize("learn", [False, True])
+def test_pooling(tiny_encoder: str, learn: bool) -> None:
+    """The mean is that over a text's own wordpieces, special ones included, whatever it is padded to."""
+    encoder = AutoModel.from_pretrained(tiny_encoder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
+    texts = ["names of people", "the names of cities, rivers and other places", "food"]
+    for pooling in ("cls", "mean"):
+        layer = build_type_encoder(tiny_encoder, pooling=pooling, transformer_config=NO_DROPOUT)
+        layer.initialize()
+        found, backprop = layer(texts, is_train=learn)
+        for text, row in zip(texts, found.detach(), strict=True):
+            with torch.no_grad():
+                [states] = encoder(**tokenizer(text, return_tensors="pt")).last_hidden_state
+            expected = states[0] if pooling == "cls" else states.mean(0)
+            torch.testing.assert_close(row, expected, atol=1e-5, rtol=1e-5)
+        backprop(torch.ones_like(found))
+    with pytest.raises(ValueError, match=r"B016.*pooling.*cls, mean"):
+        build_type_encoder(tiny_encoder, pooling="max")
 
 
 def test_types_are_encoded_once(tiny_nlp: Language, pipe: BinderNER, encoded: list[list[str]]) -> None:
