@@ -241,7 +241,7 @@ class Errors:
     )
     B069 = (
         "[B069] `doc.spans['{key}'].attrs['labels']` says which types were annotated in a document. It has to be a "
-        "list of labels, but is {given}."
+        "list of labels, or a dict of labels and descriptions, but is {given}."
     )
     B070 = (
         "[B070] The gold span {text!r} has the label '{label}', which the old pipeline finds too, and its document "

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-import numpy
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from .descriptions import TypeWords, read_words
 from .errors import Errors, Warnings
-from .text.arrays import Bools2d
 
 # Training docs after which a warning says that none had a gold span.
 DOCS_WITHOUT_GOLD = 100
@@ -23,7 +23,8 @@ class GoldCounts:
     spans_key (str): Key of doc.spans that a component reads gold spans from.
     docs (int): Number of docs.
     with_group (int): Number of docs that have the group `spans_key`. It may be empty.
-    labels (Counter): Number of spans in this group by label.
+    labels (Counter): Number of spans in this group by label, without those of types that their doc describes itself.
+    described (int): Number of spans of types that their doc describes itself.
     groups (Counter): Number of spans by group, for all groups.
     ents (int): Number of spans in doc.ents.
     annotated (set, optional): Labels that at least one doc was annotated with. None if a doc was with all.
@@ -40,6 +41,7 @@ class GoldCounts:
         self.with_group = 0
         self.ents = 0
         self.labels: Counter[str] = Counter()
+        self.described = 0
         self.groups: Counter[str] = Counter()
         self.annotated: set[str] | None = set()
         for doc in docs:
@@ -52,7 +54,10 @@ class GoldCounts:
         self.ents += len(doc.ents)
         for key, group in doc.spans.items():
             self.groups[key] += len(group)
-        self.labels.update(span.label_ for span in doc.spans.get(self.spans_key, ()))
+        described = described_types(doc, self.spans_key)
+        found = [span.label_ for span in doc.spans.get(self.spans_key, ())]
+        self.labels.update(label for label in found if label not in described)
+        self.described += sum(label in described for label in found)
         labels = annotated_labels(doc, self.spans_key)
         self.annotated = None if labels is None or self.annotated is None else self.annotated | {*labels}
 
@@ -70,7 +75,7 @@ class GoldCounts:
         RAISES (ValueError): If no doc has a span in the group `spans_key` with one of the labels.
         """
         labels = list(labels)
-        if any(self.labels[label] for label in labels):
+        if self.described or any(self.labels[label] for label in labels):
             return
         known = ", ".join(labels) or "none yet"
         found = {"key": self.spans_key, "name": name, "labels": known, "found": self.found(), "advice": self.advice()}
@@ -110,13 +115,14 @@ def annotated_labels(doc: Doc, spans_key: str) -> list[str] | None:
     doc (Doc): A doc with gold spans.
     spans_key (str): Key of doc.spans with the gold spans.
     RETURNS (list[str], optional): The labels. None if the group doesn't say it: all types were annotated.
-    RAISES (ValueError): If it is no list of labels, or a span has another label.
+    RAISES (ValueError): If it is no list of labels or dict of labels and descriptions, or a span has another label.
     """
     group = doc.spans.get(spans_key)
     labels = None if group is None else group.attrs.get("labels")
     if group is None or labels is None:
         return None
-    if not isinstance(labels, (list, tuple)) or not all(isinstance(label, str) for label in labels):
+    is_right = isinstance(labels, (list, tuple, Mapping)) and all(isinstance(label, str) for label in labels)
+    if not is_right or (isinstance(labels, Mapping) and not all(map(_is_description, labels.values()))):
         raise ValueError(Errors.B069.format(key=spans_key, given=f"{labels!r:.60}"))
     for span in group:
         if span.label_ not in labels:
@@ -125,23 +131,25 @@ def annotated_labels(doc: Doc, spans_key: str) -> list[str] | None:
     return list(labels)
 
 
-def annotated_types(examples: Iterable[Example], spans_key: str, labels: Sequence[str]) -> Bools2d | None:
-    """Find which types were annotated in each example.
+def _is_description(value: Any) -> bool:
+    texts = [value] if isinstance(value, str) else value
+    return isinstance(texts, (list, tuple)) and bool(texts) and all(isinstance(t, str) and t.strip() for t in texts)
 
-    examples (Iterable[Example]): The examples.
+
+def described_types(doc: Doc, spans_key: str) -> dict[str, TypeWords]:
+    """Read the types that a doc describes itself: `attrs["labels"]` of its span group, where that is a dict.
+
+    doc (Doc): A doc with gold spans.
     spans_key (str): Key of doc.spans with the gold spans.
-    labels (Sequence[str]): The labels that the component knows.
-    RETURNS (Bools2d, optional): One row per example, one column per label. None if all types were annotated in all.
+    RETURNS (dict[str, TypeWords]): What describes each label. Empty if the group has a list of labels, or none.
     """
-    given = [annotated_labels(example.reference, spans_key) for example in examples]
-    if all(of_doc is None for of_doc in given):
-        return None
-    rows = [[of_doc is None or label in of_doc for label in labels] for of_doc in given]
-    return numpy.array(rows, dtype=bool).reshape(len(given), len(labels))
+    group = doc.spans.get(spans_key)
+    labels = None if group is None else group.attrs.get("labels")
+    return {label: read_words(value) for label, value in labels.items()} if isinstance(labels, Mapping) else {}
 
 
 def check_labels(example: Example, spans_key: str, labels: Collection[str], name: str) -> None:
-    """Stop at a gold span whose label the component does not know.
+    """Stop at a gold span whose label neither the component knows nor its doc describes.
 
     example (Example): A training example.
     spans_key (str): Key of doc.spans with the gold spans.
@@ -149,25 +157,26 @@ def check_labels(example: Example, spans_key: str, labels: Collection[str], name
     name (str): Name of the component.
     RAISES (ValueError): If there is such a span.
     """
-    for span in example.reference.spans.get(spans_key, ()):
-        if span.label_ not in labels:
+    group = example.reference.spans.get(spans_key, ())
+    described = described_types(example.reference, spans_key)
+    for span in group:
+        if span.label_ not in labels and span.label_ not in described:
             span_of_text = {"text": span.text, "start": span.start, "end": span.end, "label": span.label_}
             raise ValueError(Errors.B010.format(**span_of_text, name=name, labels=", ".join(labels)))
 
 
-def align_gold(example: Example, spans_key: str, labels: Sequence[str]) -> tuple[list[tuple[int, int, int]], int]:
+def align_gold(example: Example, spans_key: str, places: Mapping[str, int]) -> tuple[list[tuple[int, int, int]], int]:
     """Find the gold spans of an example in the tokens of its predicted doc.
 
     example (Example): The example. Its labels are known.
     spans_key (str): Key of doc.spans with the gold spans.
-    labels (Sequence[str]): The labels.
-    RETURNS (tuple): First token, end and label's place of each span that aligns with tokens, and the number of spans
+    places (Mapping[str, int]): The place of each label's type.
+    RETURNS (tuple): First token, end and type's place of each span that aligns with tokens, and the number of spans
         that don't.
     """
-    place = {label: i for i, label in enumerate(labels)}
     spans = example.reference.spans.get(spans_key, [])
     aligned = example.get_aligned_spans_y2x(spans, allow_overlap=True)
-    return sorted({(span.start, span.end, place[span.label_]) for span in aligned}), len(spans) - len(aligned)
+    return sorted({(span.start, span.end, places[span.label_]) for span in aligned}), len(spans) - len(aligned)
 
 
 def gold_warnings(

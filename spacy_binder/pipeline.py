@@ -20,9 +20,10 @@ from .annotations import annotate
 from .config import DEFAULT_LOSS_WEIGHTS
 from .descriptions import TypeWords, draw_text, new_texts, read_types
 from .errors import Errors, Warnings
-from .gold import GoldCounts, align_gold, annotated_types, check_labels, gold_warnings
+from .gold import GoldCounts, align_gold, check_labels, gold_warnings
 from .labels import TypedPipe
 from .layers.types import BinderInput, BinderOutput, ScoredWindows, Search
+from .learned_types import learned_types
 from .scorer import check_score_weights
 from .settings import ComponentSettings, check_setting
 from .spans.decoding import (
@@ -252,15 +253,10 @@ class BinderNER(TypedPipe):
         self._require_encoder()
         if self.cfg["calibration"] is not None:
             self._warn_once("BW07", Warnings.BW07.format(name=self.name))
-        types, labels = read_types(self.cfg), self.labels
-        annotated = annotated_types(examples, self.key, labels)
-        if annotated is not None:
-            # A type that no example was annotated with has no part in the loss, so that it need not be encoded.
-            columns = numpy.flatnonzero(annotated.any(axis=0))
-            if not len(columns):
-                return losses
-            annotated = annotated[:, columns]
-            types, labels = [types[i] for i in columns], tuple(labels[i] for i in columns)
+        own = dict(zip(self.labels, read_types(self.cfg), strict=True))
+        types, places, annotated = learned_types(examples, self.key, own)
+        if not types:
+            return losses
         if self.cfg["sample_descriptions"]:
             types = [draw_text(words) for words in types]
         known = {*self.cfg["trained"]}
@@ -268,7 +264,7 @@ class BinderNER(TypedPipe):
         if new:
             self.cfg["trained"] = [*self.cfg["trained"], *new]
         set_dropout_rate(self.model, drop)
-        gold = [align_gold(example, self.key, labels) for example in examples]
+        gold = [align_gold(example, self.key, of) for example, of in zip(examples, places, strict=True)]
         output: BinderOutput[ScoredWindows]
         output, backprop = self.model.begin_update(BinderInput([example.predicted for example in examples], types))
         most_words = self.model.get_ref("scorer").attrs["max_span_length"]

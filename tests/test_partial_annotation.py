@@ -22,7 +22,9 @@ from spacy_binder.analysis.component import get_component
 from spacy_binder.analysis.docs import LeftOut, evaluate
 from spacy_binder.corpora.docbins import read_docbin
 from spacy_binder.corpora.source import SourceCorpus
-from spacy_binder.gold import GoldCounts, annotated_labels, annotated_types
+from spacy_binder.descriptions import TypeWords
+from spacy_binder.gold import GoldCounts, annotated_labels
+from spacy_binder.learned_types import learned_types
 from spacy_binder.pipeline import BinderNER
 from spacy_binder.scorer import binder_score
 from spacy_binder.text.augmenters import make_chunk_docs, make_cut_windows
@@ -69,7 +71,7 @@ def test_a_group_says_what_was_annotated() -> None:
     assert annotated_labels(make_doc([(0, 1, "PER")], ["PER"]), "other") is None
 
 
-@pytest.mark.parametrize("labels", ["PER", {"PER": "persons"}, ["PER", 1], 3])
+@pytest.mark.parametrize("labels", ["PER", {"PER": 3}, {"PER": ""}, {"PER": ["a", " "]}, {"PER": []}, ["PER", 1], 3])
 def test_it_has_to_be_a_list_of_labels(labels: Any) -> None:
     """A string would be read as a list of letters."""
     with pytest.raises(ValueError, match=r"B069.*doc.spans\['sc'\].attrs\['labels'\].*but is"):
@@ -78,10 +80,16 @@ def test_it_has_to_be_a_list_of_labels(labels: Any) -> None:
 
 def test_rows_of_examples() -> None:
     docs = [make_doc([], ["ORG", "OTHER"]), make_doc([], None), make_doc([], [])]
-    found = annotated_types([Example(doc.copy(), doc) for doc in docs], "sc", LABELS)
+    own = {label: TypeWords((f"about {label}",)) for label in LABELS}
+    words, places, found = learned_types([Example(doc.copy(), doc) for doc in docs], "sc", own)
     assert found is not None and found.tolist() == [[False, False, True], [True] * 3, [False] * 3]
-    assert annotated_types([Example(docs[1].copy(), docs[1])], "sc", LABELS) is None
-    assert annotated_types([], "sc", LABELS) is None
+    assert (words, places[1:]) == ([*own.values()], [{"PER": 0, "GPE": 1, "ORG": 2}, {}])
+    assert learned_types([Example(docs[1].copy(), docs[1])], "sc", own).annotated is None
+    assert learned_types([], "sc", own).annotated is None
+    # Types that no doc was annotated with are left out.
+    words, places, found = learned_types([Example(docs[0].copy(), docs[0])], "sc", own)
+    assert (words, places) == ([own["ORG"]], [{"ORG": 0}])
+    assert found is not None and found.tolist() == [[True]]
 
 
 def test_what_no_doc_was_annotated_with() -> None:
