@@ -237,7 +237,7 @@ class Errors:
     B068 = (
         "[B068] Gold span {text!r} (tokens {start}:{end}) has the label '{label}', but `doc.spans['{key}'].attrs"
         "['labels']` says that only these types were annotated in its document: {labels}. Add the label there, or "
-        "remove the span."
+        "where it comes from (`annotated`, `--annotated`), or remove the span."
     )
     B069 = (
         "[B069] `doc.spans['{key}'].attrs['labels']` says which types were annotated in a document. It has to be a "
