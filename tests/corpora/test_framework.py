@@ -182,7 +182,7 @@ def test_every_format_is_registered(name: str) -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_options_have_types_and_docs(name: str) -> None:
-    """A list fits none of the options, and one of numbers not the labels. Docstrings name the reader's own options and their defaults."""
+    """A list fits none of the options, and one of numbers not the labels. Docstrings name own options and defaults."""
     own = reader_options(FORMATS[name])
     for option in {**SHARED_OPTIONS, **own}:
         wrong = [3] if option == "annotated" else ["x"]
