@@ -248,6 +248,11 @@ class Errors:
         "doesn't say which types were annotated in it. Say it by `doc.spans['{key}'].attrs['labels']` or by "
         "`spacy_binder.Annotated.v1`. Or leave the label out of `labels` of `spacy_binder.Distilled.v1`."
     )
+    B074 = (
+        "[B074] The corpus '{name}' would teach nothing: no type was annotated in its {n} document(s). They have no "
+        "span under doc.spans['{key}'] with a label that is not left out, and don't say which types were annotated in "
+        "them. Say it by `spacy_binder.Annotated.v1` or in `labels`, or leave out the corpus."
+    )
 
 
 class Warnings:
@@ -330,4 +335,8 @@ class Warnings:
     BW19 = (
         "[BW19] Component '{name}' will learn nothing of these labels, because no training example was annotated with "
         "them: {labels}. Look at `doc.spans['{key}'].attrs['labels']`, or leave out these labels."
+    )
+    BW20 = (
+        "[BW20] `labels` of the corpus '{name}' names labels that don't occur in it: {labels}. Their types count as "
+        "annotated where a document doesn't say it. Look whether they are misspelt. There are: {known}."
     )

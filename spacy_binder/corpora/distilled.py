@@ -108,6 +108,8 @@ class DistilledCorpus:
             if self.labels[place] in old:
                 spans.append(Span(doc, start, end, label=self.labels[place]))
         attrs = {} if annotated is None else {"labels": [*annotated, *old]}
+        if gold is not None and "corpus" in gold.attrs:
+            attrs["corpus"] = gold.attrs["corpus"]
         doc.spans[self._spans_key] = SpanGroup(doc, name=self._spans_key, spans=spans, attrs=attrs)
 
 
