@@ -56,6 +56,12 @@ class MixedCorpus:
         augmenter (Callable, optional): Makes examples from an example, after the draw. Defaults to None.
         RAISES (ValueError): If an option names a corpus that there is not, or can't have its value.
         """
+        for name, corpus in corpora.items():
+            if not callable(corpus):
+                value = f"{corpus!r:.60}"
+                raise ValueError(
+                    Errors.B049.format(option=f"corpora.{name}", name=NAME, expected="a reader", value=value)
+                )
         for option in (weights, labels, prefixes):
             for name in option or ():
                 if name not in corpora:
@@ -172,7 +178,8 @@ def _check(weights: Mapping[str, float] | None, temperature: float | None) -> No
 
 
 def make_mixed_corpus(
-    corpora: dict[str, Callable],
+    # Not Callable: confection checks the values before it has made the readers.
+    corpora: dict[str, Any],
     weights: Optional[dict[str, float]] = None,
     temperature: Optional[float] = None,
     labels: Optional[dict[str, dict[str, Optional[str]]]] = None,
