@@ -132,9 +132,11 @@ class BinderNER(TypedPipe):
             raise ValueError(Errors.B014.format(setting="labels", name=self.name, given=type(labels).__name__))
         self._require_encoder()
         self._forget()
+        training: dict[str, Any] = {}
         if nlp is not None:
             check_score_weights(nlp, self.key, self.name)
-            self._first_steps = (nlp.config.interpolate()["training"]["max_steps"] or 1000) // 10
+            training = nlp.config.interpolate()["training"]
+            self._first_steps = (training["max_steps"] or 1000) // 10
         for label in labels or ():
             self._set_label(label, labels[label] if isinstance(labels, dict) else None)
         sample: list[Doc] = []
@@ -154,7 +156,7 @@ class BinderNER(TypedPipe):
             gold.require(self.labels, name=self.name)
         self._require_labels()
         if nlp is not None and has_corpus(nlp):
-            types.show(self.labels, self.name, is_stream=nlp.config["training"]["max_epochs"] == -1)
+            types.show(self.labels, self.name, is_stream=training["max_epochs"] == -1)
         never = ", ".join(gold.never_annotated(self.labels))
         if never:
             warnings.warn(Warnings.BW19.format(name=self.name, labels=never, key=self.key), stacklevel=2)
