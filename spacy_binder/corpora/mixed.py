@@ -151,10 +151,8 @@ class MixedCorpus:
             types = self.renamings[name].rename_all(self._labels(name, found) if found.n_silent else found.labels)
             rows.append((name, *(f"{n:,}" for n in (found.examples, n, found.spans, found.left_out, len(types)))))
             if found.doubles:
-                message = (
-                    "%s spans of the corpus '%s' have the place and the new label of another one, and are kept once"
-                )
-                logger.info(message, f"{found.doubles:,}", name)
+                message = "Corpus '%s': spans with the place and the new label of another one, which are left out: %s"
+                logger.info(message, name, f"{found.doubles:,}")
         shown = table(rows, header=HEADER, divider=True, aligns=ALIGNS, max_col=100).strip("\n")
         logger.info("Corpora of the mix, spans of labels that are left out, and types:\n%s", shown)
 

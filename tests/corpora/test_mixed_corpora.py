@@ -246,11 +246,11 @@ def test_each_document_is_run_once(
 def test_what_was_annotated_is_not_taken_from_the_pipeline(trained: tuple[Path, Path], new_docs: list[Doc]) -> None:
     """Gold counts, also where it is none."""
     doc = new_docs[0]
-    doc.spans["sc"].attrs["labels"] = ["QUOTE", "PER"]
+    doc.spans["sc"].attrs.update(labels=["QUOTE", "PER"], corpus="news")
     [example] = DistilledCorpus(lambda _: [Example(doc.copy(), doc)], trained[0], ["PER", "GPE"])(NLP)
     found = {label for *_, label in spans_of(example.reference)}
     assert found <= {"QUOTE", "GPE"} and "GPE" in found
-    assert example.reference.spans["sc"].attrs["labels"] == ["QUOTE", "PER", "GPE"]
+    assert example.reference.spans["sc"].attrs == {"labels": ["QUOTE", "PER", "GPE"], "corpus": "news"}
 
 
 def test_documents_that_do_not_say_what_was_annotated(trained: tuple[Path, Path], new_docs: list[Doc]) -> None:
