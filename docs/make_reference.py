@@ -37,7 +37,7 @@ NOTE = "<!-- Written by docs/make_reference.py. Change what it reads, then run `
 TABLE_START = "<!-- modules: written by docs/make_reference.py -->"
 TABLE_END = "<!-- end of modules -->"
 # The arguments that all readers have. `SourceCorpus` describes them.
-SHARED = ("path", "spans_key", "strict", "max_length", "augmenter")
+SHARED = ("path", "spans_key", "strict", "max_length", "augmenter", "annotated")
 # The settings of `spacy_binder.Binder.v1` that are blocks of their own.
 BLOCKS = ("text_encoder", "type_encoder", "scorer")
 # A line of a docstring that starts a part, such as `name (str): text` or `RAISES (ValueError): text`.
@@ -254,8 +254,9 @@ def readers_page() -> str:
         rows,
         "## Formats and their own options",
         *parts,
-        "## Corpora made of others\n\nThese are for [continued training](../guide/continue.md) and for documents in "
-        "which [some types were annotated](../guide/data.md#documents-in-which-some-types-were-annotated).",
+        "## Corpora made of others\n\nThese are for [continued training](../guide/continue.md), for "
+        "[mixing corpora](../guide/mixing.md), and for documents in which "
+        "[some types were annotated](../guide/data.md#documents-in-which-some-types-were-annotated).",
         *mixing,
     )
 

@@ -237,7 +237,7 @@ class Errors:
     B068 = (
         "[B068] Gold span {text!r} (tokens {start}:{end}) has the label '{label}', but `doc.spans['{key}'].attrs"
         "['labels']` says that only these types were annotated in its document: {labels}. Add the label there, or "
-        "remove the span."
+        "where it comes from (`annotated`, `--annotated`), or remove the span."
     )
     B069 = (
         "[B069] `doc.spans['{key}'].attrs['labels']` says which types were annotated in a document. It has to be a "
@@ -251,6 +251,11 @@ class Errors:
     B071 = (
         '[B071] `initial_projections = "aligned"` needs encoders of one width, but that of the text has {text_width} '
         'and that of the types {type_width}. Take encoders of one family, or set it to "random".'
+    )
+    B072 = (
+        "[B072] The corpus '{name}' would teach nothing: no type was annotated in its {n} document(s). They have no "
+        "span under doc.spans['{key}'] with a label that is not left out, and don't say which types were annotated in "
+        "them. Say it by `spacy_binder.Annotated.v1` or in `labels`, or leave out the corpus."
     )
 
 
@@ -334,4 +339,8 @@ class Warnings:
     BW19 = (
         "[BW19] Component '{name}' will learn nothing of these labels, because no training example was annotated with "
         "them: {labels}. Look at `doc.spans['{key}'].attrs['labels']`, or leave out these labels."
+    )
+    BW20 = (
+        "[BW20] `labels` of the corpus '{name}' names labels that don't occur in it: {labels}. Their types count as "
+        "annotated where a document doesn't say it. Look whether they are misspelt. There are: {known}."
     )

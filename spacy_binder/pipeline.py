@@ -24,7 +24,7 @@ from .gold import GoldCounts, align_gold, check_labels, gold_warnings
 from .labels import TypedPipe
 from .layers.types import BinderInput, BinderOutput, ScoredWindows, Search
 from .learned_types import learned_types
-from .scorer import check_score_weights
+from .scorer import check_score_weights, has_corpus
 from .settings import ComponentSettings, check_setting
 from .spans.decoding import (
     LOWEST_SUPPORTED_MARGIN,
@@ -36,6 +36,7 @@ from .spans.decoding import (
 )
 from .spans.margins import margin_limits
 from .spans.targets import Targets, make_targets
+from .type_counts import TypeCounts
 
 # The most predictions per word and type. At a threshold near 0 every span of every type is one.
 MAX_SPANS_PER_WORD = 4
@@ -134,17 +135,20 @@ class BinderNER(TypedPipe):
             raise ValueError(Errors.B014.format(setting="labels", name=self.name, given=type(labels).__name__))
         self._require_encoder()
         self._forget()
+        training: dict[str, Any] = {}
         if nlp is not None:
             check_score_weights(nlp, self.key, self.name)
-            self._first_steps = (nlp.config.interpolate()["training"]["max_steps"] or 1000) // 10
+            training = nlp.config.interpolate()["training"]
+            self._first_steps = (training["max_steps"] or 1000) // 10
         for label in labels or ():
             self._set_label(label, labels[label] if isinstance(labels, dict) else None)
         sample: list[Doc] = []
-        gold = GoldCounts(self.key)
+        gold, types = GoldCounts(self.key), TypeCounts(self.key)
         for example in get_examples():
             if len(sample) < 10:
                 sample.append(example.x)
             gold.add(example.reference)
+            types.add(example.reference)
             if labels is not None:
                 check_labels(example, self.key, self.cfg["labels"], self.name)
         if labels is None:
@@ -154,6 +158,8 @@ class BinderNER(TypedPipe):
         if not gold.is_blank:
             gold.require(self.labels, name=self.name)
         self._require_labels()
+        if nlp is not None and has_corpus(nlp):
+            types.show(self.labels, self.name, is_stream=training["max_epochs"] == -1)
         never = ", ".join(gold.never_annotated(self.labels))
         if never:
             warnings.warn(Warnings.BW19.format(name=self.name, labels=never, key=self.key), stacklevel=2)

@@ -148,7 +148,12 @@ def check_score_weights(nlp: Language, spans_key: str, name: str) -> None:
         return
     if any(weight for score, weight in weights.items() if not score.startswith("spans_sc_")):
         return
-    corpora = nlp.config.interpolate()["corpora"]
-    if any(isinstance(corpus, dict) and corpus.get("path") for corpus in corpora.values()):
+    if has_corpus(nlp):
         raise ValueError(Errors.B004.format(key=spans_key, name=name))
     warnings.warn(Warnings.BW02.format(key=spans_key, name=name), stacklevel=4)
+
+
+def has_corpus(nlp: Language) -> bool:
+    """RETURNS (bool): Whether the pipeline's config has a corpus, as one for `spacy train` does."""
+    corpora = nlp.config.interpolate()["corpora"].values()
+    return any(isinstance(corpus, dict) and corpus.get("path", "@readers" in corpus) for corpus in corpora)

@@ -89,9 +89,12 @@ def test_gold_spans_under_another_key(tiny_encoder: str) -> None:
         nlp.initialize(lambda: [example(nlp, ["Oslo"], [(0, 1, "GPE")], key="entities")])
 
 
-def test_no_score_weight_for_the_key_when_a_corpus_is_trained_from(tiny_encoder: str) -> None:
+@pytest.mark.parametrize(
+    "corpus", [{"@readers": "spacy.Corpus.v1", "path": "train.spacy"}, {"@readers": "spacy_binder.Replay.v1"}]
+)
+def test_no_score_weight_for_the_key_when_a_corpus_is_trained_from(tiny_encoder: str, corpus: dict) -> None:
     nlp, pipe = make_pipe(tiny_encoder, spans_key="entities")
-    nlp.config["corpora"]["train"]["path"] = "train.spacy"
+    nlp.config["corpora"]["train"] = corpus
     with pytest.raises(ValueError, match=r"B004[^$]*'entities'[^$]*spans_entities_f = 1\.0"):
         pipe.initialize(lambda: [example(nlp, ["Oslo"], [(0, 1, "GPE")], key="entities")], nlp=nlp)
 

@@ -25,6 +25,7 @@ ROWS = [
         "options",
         "saving",
         "scorer",
+        "type_counts",
         "pipeline",
     },
     {"corpora", "analysis"},

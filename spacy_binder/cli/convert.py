@@ -1,7 +1,7 @@
 """`spacy binder convert`: convert source files of a known format to DocBins."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional, get_type_hints
 
@@ -11,7 +11,12 @@ from wasabi import msg
 from .output import check_file, check_folder
 
 if TYPE_CHECKING:
+    from spacy.tokens import Doc
+
     from ..corpora.problems import Problems
+
+# Characters of labels to show.
+SHOWN_LABELS = 300
 
 # Part of a corpus -> what files of it are called.
 PARTS = {"train": "train(ing)?", "dev": "(dev(el)?|development|val(id)?|validation|testa)", "test": "test(b|ing)?"}
@@ -36,6 +41,13 @@ def convert_cli(
     spans_key: Annotated[str, Opt("--spans-key", "-sc", help="Key of doc.spans that receives the spans")] = "sc",
     strict: Annotated[bool, Opt("--strict", "-S", help="Stop at the first annotation that does not fit")] = False,
     shard: Annotated[int, Opt("--shard", "-n", min=1, help="Maximum documents per file, if OUTPUT is a folder")] = 1000,
+    annotated: Annotated[
+        Optional[str],
+        Opt("--annotated", "-a", help="Types that were annotated in the documents, such as PER,ORG, or a JSON file"),
+    ] = None,
+    annotated_found: Annotated[
+        bool, Opt("--annotated-found", "-A", help="All types that occur in SOURCE were annotated. It is read twice")
+    ] = False,
     settings: Annotated[
         Optional[list[str]], Opt("--set", "-s", help="Option of the format, as name=value. Can be repeated")
     ] = None,
@@ -44,13 +56,17 @@ def convert_cli(
 
     OUTPUT is a file or a folder. `spacy train` reads both. A file is held in memory until it is written. Annotations
     that do not fit, such as a span that ends inside a token, are counted and shown at the end.
+
+    Without `--annotated` and `--annotated-found`, documents don't say which types were annotated in them, which means
+    all. With both, it is the types of the list and those that occur. Documents that say it themselves stay as they are.
     """
     import spacy
     from tqdm import tqdm
 
+    from ..corpora.annotated import find_labels
     from ..corpora.docbins import HEADER, SUFFIX, write_docbins
     from ..corpora.formats import FORMATS
-    from ..corpora.problems import Problems
+    from ..corpora.problems import Problems, shorten
 
     if name not in FORMATS:
         msg.fail(f"Unknown format '{name}'", f"There are: {', '.join(sorted(FORMATS))}.", exits=1)
@@ -60,7 +76,14 @@ def convert_cli(
     try:
         (check_file if output.suffix == SUFFIX else check_folder)(output)
         options = parse_options(name, settings or [])
-        docs = FORMATS[name](source, spacy.blank(lang), spans_key=spans_key, problems=problems, **options)
+
+        def read(problems: "Problems") -> "Iterator[Doc]":
+            return FORMATS[name](source, spacy.blank(lang), spans_key=spans_key, problems=problems, **options)
+
+        labels = None if annotated is None else parse_labels(annotated)
+        if annotated_found:
+            labels = [*dict.fromkeys([*(labels or ()), *find_labels(read(Problems(strict=strict)), spans_key)])]
+        docs = read(problems) if labels is None else said(read(problems), labels, spans_key)
         # disable=None: no progress bar without a terminal.
         with tqdm(docs, unit=" documents", disable=None) as progress:
             counts = write_docbins(progress, output, spans_key=spans_key, shard=shard)
@@ -70,6 +93,8 @@ def convert_cli(
         return
     msg.table([counts.row()], header=HEADER, divider=True, aligns=("r",) * len(HEADER))
     show_problems(problems)
+    if labels is not None:
+        msg.info(f"Types that were annotated in all documents: {shorten(', '.join(labels), SHOWN_LABELS)}")
     parts = files_of_parts(source)
     # These options choose documents of one part.
     if parts and not {"split", "names", "documents"} & {option for option, value in options.items() if value}:
@@ -139,6 +164,46 @@ def parse_options(name: str, settings: list[str]) -> dict[str, Any]:
                 )
             options[option] = text
     return options
+
+
+def parse_labels(text: str) -> list[str]:
+    """Read the labels of `--annotated`.
+
+    text (str): Labels with commas between them, a list in JSON, or a file that ends in .json with a list of labels or
+        an object with labels as keys.
+    RETURNS (list[str]): The labels.
+    RAISES (ValueError): If there is no label, or the file can't be read or has something else.
+    """
+    from ..errors import Errors
+
+    is_file = text.endswith(".json")
+    try:
+        given = _parse(Path(text).read_text(encoding="utf8") if is_file else text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(Errors.B044.format(path=text, cause=error)) from None
+    if not is_file and not isinstance(given, list):
+        given = [label.strip() for label in text.split(",")]
+    labels = list(given) if isinstance(given, (list, dict)) else []
+    if not labels or not all(isinstance(label, str) and label.strip() for label in labels):
+        expected = "labels such as PER,ORG, or a file that ends in .json with a list of labels or a dict"
+        raise ValueError(Errors.B049.format(option="--annotated", name="convert", expected=expected, value=text))
+    return labels
+
+
+def said(docs: "Iterable[Doc]", labels: list[str], spans_key: str) -> "Iterator[Doc]":
+    """Let docs say which types were annotated in them.
+
+    docs (Iterable[Doc]): The docs.
+    labels (list[str]): The labels of the types.
+    spans_key (str): Key of doc.spans with the gold spans.
+    YIELDS (Doc): The docs.
+    RAISES (ValueError): If a span has another label.
+    """
+    from ..corpora.annotated import say_annotated
+
+    for doc in docs:
+        say_annotated(doc, labels, spans_key)
+        yield doc
 
 
 def _parse(text: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -16,6 +16,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example, dont_augment
 
 from ..analysis.component import find_component, get_component
+from ..descriptions import read_words
 from ..errors import Errors
 from ..gold import annotated_labels
 from ..text.arrays import Ints2d
@@ -54,6 +55,7 @@ class DistilledCorpus:
         self.component = component
         self.augmenter = augmenter or dont_augment
         self._spans_key = ""
+        self._described: dict[str, list[str]] = {}
         self._nlp: Language | None = None
         # First token, end and label's place of the old spans, by a checksum of the tokens.
         self._found: dict[bytes, Ints2d] = {}
@@ -87,6 +89,7 @@ class DistilledCorpus:
                 if label not in pipe.labels:
                     known = ", ".join(pipe.labels)
                     raise ValueError(Errors.B016.format(kind="label", name=label, known=known))
+                self._described[label] = list(read_words(pipe.label_data[label]).texts)
         old = self._nlp
         assert self.labels is not None
         place = {label: i for i, label in enumerate(self.labels)}
@@ -107,7 +110,12 @@ class DistilledCorpus:
         for start, end, place in self._found[_checksum(doc)].tolist():
             if self.labels[place] in old:
                 spans.append(Span(doc, start, end, label=self.labels[place]))
-        attrs = {} if annotated is None else {"labels": [*annotated, *old]}
+        attrs: dict[str, Any] = {} if annotated is None else {"labels": [*annotated, *old]}
+        if gold is not None and isinstance(described := gold.attrs.get("labels"), Mapping):
+            # The document describes its types itself.
+            attrs["labels"] = {**described, **{label: self._described[label] for label in old}}
+        if gold is not None and "corpus" in gold.attrs:
+            attrs["corpus"] = gold.attrs["corpus"]
         doc.spans[self._spans_key] = SpanGroup(doc, name=self._spans_key, spans=spans, attrs=attrs)
 
 

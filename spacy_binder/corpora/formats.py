@@ -1,12 +1,13 @@
 """All formats by name, for `spacy binder convert`, and their registered readers, for `spacy train`.
 
 setup.cfg registers each `make_..._corpus` as `spacy_binder.{name}.v1`. They share the arguments `path`, `spans_key`,
-`strict`, `max_length` and `augmenter`, which `SourceCorpus` describes. Their docstrings describe their own options.
+`strict`, `max_length`, `augmenter` and `annotated`, which `SourceCorpus` describes. Their docstrings describe their
+own options.
 """
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from .ace import read_ace
 from .brat import read_brat
@@ -24,6 +25,7 @@ from .source import Reader, SourceCorpus
 
 PathT = Optional[Union[str, Path]]
 AugmenterT = Optional[Callable]
+AnnotatedT = Optional[Union[list[str], dict[str, Any], str]]
 
 FORMATS: dict[str, Reader] = {
     "ace2004": read_ace,
@@ -49,6 +51,7 @@ def make_ace_corpus(
     strict: bool = False,
     max_length: int = 0,
     augmenter: AugmenterT = None,
+    annotated: AnnotatedT = None,
     mention: str = "extent",
     documents: Optional[Path] = None,
     headlines: bool = False,
@@ -61,7 +64,7 @@ def make_ace_corpus(
     headlines (bool): Whether headlines belong to the text. Defaults to False.
     """
     options = {"mention": mention, "documents": documents, "headlines": headlines}
-    return SourceCorpus(read_ace, path, spans_key, strict, max_length, augmenter, **options)
+    return SourceCorpus(read_ace, path, spans_key, strict, max_length, augmenter, annotated, **options)
 
 
 make_ace2004_corpus = make_ace2005_corpus = make_ace_corpus
@@ -74,13 +77,14 @@ def make_brat_corpus(
     strict: bool = False,
     max_length: int = 0,
     augmenter: AugmenterT = None,
+    annotated: AnnotatedT = None,
     sentences: bool = False,
 ) -> SourceCorpus:
     """Train from brat's pairs of .txt and .ann files.
 
     sentences (bool): Whether each line of the text is a sentence. Defaults to False: no sentence starts.
     """
-    return SourceCorpus(read_brat, path, spans_key, strict, max_length, augmenter, sentences=sentences)
+    return SourceCorpus(read_brat, path, spans_key, strict, max_length, augmenter, annotated, sentences=sentences)
 
 
 def make_conll_corpus(
@@ -90,6 +94,7 @@ def make_conll_corpus(
     strict: bool = False,
     max_length: int = 0,
     augmenter: AugmenterT = None,
+    annotated: AnnotatedT = None,
     token_column: int = 0,
     tag_column: int = -1,
     scheme: str = "auto",
@@ -115,7 +120,7 @@ def make_conll_corpus(
     options = {"token_column": token_column, "tag_column": tag_column, "scheme": scheme}
     options |= {"sentences_per_doc": sentences_per_doc, "label": label}
     options |= {"comment": comment, "tag_columns": tag_columns}
-    return SourceCorpus(read_conll, path, spans_key, strict, max_length, augmenter, **options)
+    return SourceCorpus(read_conll, path, spans_key, strict, max_length, augmenter, annotated, **options)
 
 
 def make_dygie_corpus(
@@ -125,6 +130,7 @@ def make_dygie_corpus(
     strict: bool = False,
     max_length: int = 0,
     augmenter: AugmenterT = None,
+    annotated: AnnotatedT = None,
     offsets: str = "auto",
 ) -> SourceCorpus:
     """Train from JSON with `sentences`, and `ner` or `ners`.
@@ -132,14 +138,20 @@ def make_dygie_corpus(
     offsets (str): Where token numbers start: at the "document", at the "sentence", or "auto": found for each document.
         Defaults to "auto".
     """
-    return SourceCorpus(read_dygie, path, spans_key, strict, max_length, augmenter, offsets=offsets)
+    return SourceCorpus(read_dygie, path, spans_key, strict, max_length, augmenter, annotated, offsets=offsets)
 
 
 def make_ents_corpus(
-    path: PathT, *, spans_key: str = "sc", strict: bool = False, max_length: int = 0, augmenter: AugmenterT = None
+    path: PathT,
+    *,
+    spans_key: str = "sc",
+    strict: bool = False,
+    max_length: int = 0,
+    augmenter: AugmenterT = None,
+    annotated: AnnotatedT = None,
 ) -> SourceCorpus:
     """Train from DocBins with `doc.ents`. No options of its own."""
-    return SourceCorpus(read_ents, path, spans_key, strict, max_length, augmenter)
+    return SourceCorpus(read_ents, path, spans_key, strict, max_length, augmenter, annotated)
 
 
 def make_genia_corpus(
@@ -149,6 +161,7 @@ def make_genia_corpus(
     strict: bool = False,
     max_length: int = 0,
     augmenter: AugmenterT = None,
+    annotated: AnnotatedT = None,
     join: bool = True,
     names: Optional[Path] = None,
 ) -> SourceCorpus:
@@ -158,7 +171,7 @@ def make_genia_corpus(
     names (Optional[Path]): File with one `doc_id` per line. Only these are read, in the order of the source. Defaults
         to None, which means all.
     """
-    return SourceCorpus(read_genia, path, spans_key, strict, max_length, augmenter, join=join, names=names)
+    return SourceCorpus(read_genia, path, spans_key, strict, max_length, augmenter, annotated, join=join, names=names)
 
 
 def make_genia_xml_corpus(
@@ -168,6 +181,7 @@ def make_genia_xml_corpus(
     strict: bool = False,
     max_length: int = 0,
     augmenter: AugmenterT = None,
+    annotated: AnnotatedT = None,
     all_types: bool = False,
 ) -> SourceCorpus:
     """Train from GENIA 3.02 as XML.
@@ -175,7 +189,7 @@ def make_genia_xml_corpus(
     all_types (bool): Whether to keep the classes of GENIA's ontology. Defaults to False: the five types DNA, RNA,
         protein, cell_line and cell_type.
     """
-    return SourceCorpus(read_genia_xml, path, spans_key, strict, max_length, augmenter, all_types=all_types)
+    return SourceCorpus(read_genia_xml, path, spans_key, strict, max_length, augmenter, annotated, all_types=all_types)
 
 
 def make_huggingface_corpus(
@@ -185,6 +199,7 @@ def make_huggingface_corpus(
     strict: bool = False,
     max_length: int = 0,
     augmenter: AugmenterT = None,
+    annotated: AnnotatedT = None,
     split: str = "",
     token_column: str = "tokens",
     tag_column: str = "ner_tags",
@@ -205,14 +220,20 @@ def make_huggingface_corpus(
     """
     options = {"split": split, "token_column": token_column, "tag_column": tag_column}
     options |= {"span_column": span_column, "scheme": scheme, "label": label}
-    return SourceCorpus(read_huggingface, path, spans_key, strict, max_length, augmenter, **options)
+    return SourceCorpus(read_huggingface, path, spans_key, strict, max_length, augmenter, annotated, **options)
 
 
 def make_inline_corpus(
-    path: PathT, *, spans_key: str = "sc", strict: bool = False, max_length: int = 0, augmenter: AugmenterT = None
+    path: PathT,
+    *,
+    spans_key: str = "sc",
+    strict: bool = False,
+    max_length: int = 0,
+    augmenter: AugmenterT = None,
+    annotated: AnnotatedT = None,
 ) -> SourceCorpus:
     """Train from inline markup. No options of its own."""
-    return SourceCorpus(read_inline, path, spans_key, strict, max_length, augmenter)
+    return SourceCorpus(read_inline, path, spans_key, strict, max_length, augmenter, annotated)
 
 
 def make_jsonl_corpus(
@@ -222,6 +243,7 @@ def make_jsonl_corpus(
     strict: bool = False,
     max_length: int = 0,
     augmenter: AugmenterT = None,
+    annotated: AnnotatedT = None,
     sentences: bool = False,
 ) -> SourceCorpus:
     """Train from JSON with a text and character offsets.
@@ -229,7 +251,7 @@ def make_jsonl_corpus(
     sentences (bool): Whether each line of a text is a sentence. Sentences of a record itself (`sents`) are preferred.
         Defaults to False: only the record's own.
     """
-    return SourceCorpus(read_jsonl, path, spans_key, strict, max_length, augmenter, sentences=sentences)
+    return SourceCorpus(read_jsonl, path, spans_key, strict, max_length, augmenter, annotated, sentences=sentences)
 
 
 def make_label_studio_corpus(
@@ -239,6 +261,7 @@ def make_label_studio_corpus(
     strict: bool = False,
     max_length: int = 0,
     augmenter: AugmenterT = None,
+    annotated: AnnotatedT = None,
     text_name: str = "text",
     label_name: str = "",
 ) -> SourceCorpus:
@@ -249,7 +272,7 @@ def make_label_studio_corpus(
         "": each name that has spans.
     """
     options = {"text_name": text_name, "label_name": label_name}
-    return SourceCorpus(read_label_studio, path, spans_key, strict, max_length, augmenter, **options)
+    return SourceCorpus(read_label_studio, path, spans_key, strict, max_length, augmenter, annotated, **options)
 
 
 def make_litbank_corpus(
@@ -259,6 +282,7 @@ def make_litbank_corpus(
     strict: bool = False,
     max_length: int = 0,
     augmenter: AugmenterT = None,
+    annotated: AnnotatedT = None,
     names: Optional[Path] = None,
 ) -> SourceCorpus:
     """Train from LitBank's `entities/tsv`.
@@ -266,4 +290,4 @@ def make_litbank_corpus(
     names (Optional[Path]): File with one document name per line. Only these are read, in this order. Defaults to
         None, which means all.
     """
-    return SourceCorpus(read_litbank, path, spans_key, strict, max_length, augmenter, names=names)
+    return SourceCorpus(read_litbank, path, spans_key, strict, max_length, augmenter, annotated, names=names)

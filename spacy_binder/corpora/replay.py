@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
-from itertools import islice
+from random import Random
 from typing import Optional
 
 from spacy.language import Language
@@ -12,6 +11,7 @@ from spacy.training import Example, dont_augment
 
 from ..errors import Errors
 from .annotated import CorpusT
+from .draws import draw, interleave, sizes_of_draws
 
 
 class ReplayCorpus:
@@ -45,22 +45,15 @@ class ReplayCorpus:
         nlp (Language): The pipeline.
         YIELDS (Example): The examples.
         """
-        draw = random.Random(f"{self.seed} {self._n_passes}")
+        random = Random(f"{self.seed} {self._n_passes}")
         self._n_passes += 1
         if self._sizes is None:
             self._sizes = (sum(1 for _ in self.corpus(nlp)), sum(1 for _ in self.old(nlp)))
         n_new, n_old = self._sizes
-        drawn = {*draw.sample(range(n_old), max(round(self.share * n_old), min(n_old, 1)))}
-        old = (example for place, example in enumerate(self.old(nlp)) if place in drawn)
-        n_due = 0.0
-        for example in self.corpus(nlp):
+        [n_drawn] = sizes_of_draws([n_old], [self.share])
+        streams = [self.corpus(nlp), draw(lambda: self.old(nlp), n_old, n_drawn, random)]
+        for _, example in interleave(streams, [n_new, n_drawn]):
             yield from self.augmenter(nlp, example)
-            n_due += len(drawn) / n_new
-            for replayed in islice(old, int(n_due)):
-                yield from self.augmenter(nlp, replayed)
-            n_due -= int(n_due)
-        for replayed in old:
-            yield from self.augmenter(nlp, replayed)
 
 
 def make_replay_corpus(

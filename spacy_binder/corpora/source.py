@@ -15,6 +15,7 @@ from spacy.training import Corpus, Example
 
 from ..errors import Errors, Warnings
 from ..text.augmenters import OR_SENTENCES, copy_words, count_lost, cut_doc, passage_borders
+from .annotated import check_annotated, find_labels, say_annotated
 from .problems import Problems
 
 # Called with (path, nlp, *, spans_key, problems) and the format's own options. Yields one Doc at a time.
@@ -32,6 +33,7 @@ class SourceCorpus(Corpus):
         strict: bool = False,
         max_length: int = 0,
         augmenter: Callable | None = None,
+        annotated: Iterable[str] | None = None,
         **options: Any,
     ) -> None:
         """Store the settings. No file is read yet.
@@ -43,8 +45,11 @@ class SourceCorpus(Corpus):
         max_length (int): Maximum number of tokens per document. Longer documents are cut at sentence starts. A longer
             sentence is cut where no span is crossed, if there is such a place. Defaults to 0, which means no limit.
         augmenter (Optional[Callable]): Makes examples from an example, as for `spacy.Corpus.v1`. Defaults to None.
+        annotated (list / dict / str): Labels of the types that were annotated in the documents, or a dict with these as
+            keys. "found" stands for the labels that occur, and reads the files once more. Defaults to None: all types
+            were.
         **options: Own options of the reader.
-        RAISES (ValueError): If the path is None, or max_length is below 0.
+        RAISES (ValueError): If the path is None, max_length is below 0, or annotated is another text than "found".
         """
         if path is None:
             raise ValueError(SpacyErrors.E913)
@@ -55,6 +60,11 @@ class SourceCorpus(Corpus):
         self.spans_key = spans_key
         self.strict = strict
         self.options = options
+        self.annotated = None
+        self._find_annotated = False
+        if annotated is not None:
+            self.annotated = check_annotated(annotated, option="annotated", name="a reader")
+            self._find_annotated = self.annotated is None
         self._has_warned = False
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
@@ -62,12 +72,18 @@ class SourceCorpus(Corpus):
 
         nlp (Language): The pipeline.
         YIELDS (Example): The examples. Documents without tokens give none.
-        RAISES (ValueError): If there is no document, or a file is not in the format.
+        RAISES (ValueError): If there is no document, a file is not in the format, or a span has a label that is none of
+            the annotated ones.
         """
+        if self._find_annotated:
+            self.annotated = find_labels(self._read(nlp, Problems(strict=self.strict)), self.spans_key)
+            self._find_annotated = False
         problems = Problems(strict=self.strict)
         n_docs = n_lost = 0
-        for doc in self.read(self.path, nlp, spans_key=self.spans_key, problems=problems, **self.options):
+        for doc in self._read(nlp, problems):
             n_docs += 1
+            if self.annotated is not None:
+                say_annotated(doc, self.annotated, self.spans_key)
             passages: Iterable[Doc] = [doc] if len(doc) else []
             if 0 < self.max_length < len(doc):
                 borders = passage_borders(doc, self.max_length)
@@ -88,6 +104,9 @@ class SourceCorpus(Corpus):
             if n_lost:
                 lost = {"n": n_lost, "setting": "max_length", "size": self.max_length, "other": OR_SENTENCES}
                 warnings.warn(Warnings.BW06.format(**lost), stacklevel=2)
+
+    def _read(self, nlp: Language, problems: Problems) -> Iterator[Doc]:
+        return self.read(self.path, nlp, spans_key=self.spans_key, problems=problems, **self.options)
 
 
 def reader_options(read: Reader) -> dict[str, Any]:

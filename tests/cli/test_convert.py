@@ -94,6 +94,53 @@ def test_convert_options(tmp_path: Path) -> None:
     assert [token.text for token in read(tmp_path / "it.spacy")[0]] == ["l'", "acqua"]
 
 
+def said(path: Path) -> list[Any]:
+    """RETURNS (list): What the documents of a DocBin say was annotated in them."""
+    return [doc.spans["sc"].attrs.get("labels") for doc in read(path)]
+
+
+@pytest.mark.parametrize(
+    ("options", "labels"),
+    [
+        ([], None),
+        (["--annotated", "ORG, GPE,LOC"], ["ORG", "GPE", "LOC"]),
+        (["--annotated", '["GPE", "ORG", "a,b"]'], ["GPE", "ORG", "a,b"]),
+        (["--annotated", "labels.json"], ["GPE", "ORG"]),
+        (["--annotated-found"], ["ORG", "GPE"]),
+        (["-A", "-a", "LOC,GPE"], ["LOC", "GPE", "ORG"]),
+    ],
+)
+def test_convert_says_what_was_annotated(
+    options: list[str], labels: Any, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In each document. A type that does not occur can be named, one that does not fit (X) was not found."""
+    monkeypatch.chdir(tmp_path)
+    Path("labels.json").write_text('{"GPE": "countries", "ORG": "companies"}', encoding="utf8")
+    printed = run(source, "out", "--format", "inline", "--shard", 1, *options)
+    assert [said(Path("out") / f"0000{i}.spacy") for i in (1, 2)] == [[labels], [labels]]
+    assert "misaligned 1 " in printed
+    assert ("were annotated in all documents: " + ", ".join(labels or []) in printed) is bool(labels)
+    # Documents that say it stay as they are.
+    run("out", "again.spacy", "--format", "ents", "--annotated", "ORG,GPE,PER")
+    assert said(Path("again.spacy")) == [labels or ["ORG", "GPE", "PER"]] * 2
+
+
+def test_convert_other_types_than_the_annotated_ones(source: Path, tmp_path: Path) -> None:
+    printed = run(source, tmp_path / "out.spacy", "--format", "inline", "--annotated", "GPE", exit_code=1)
+    assert "B068" in printed and "'Bank of Riga' (tokens 0:3) has the label 'ORG'" in printed
+    assert not list(tmp_path.rglob("*.spacy"))
+
+
+@pytest.mark.parametrize("labels", ["", " , ", "[]", "[1]", "3.json", "words.json", "none.json"])
+def test_convert_annotated_with_what(labels: str, source: Path, tmp_path: Path) -> None:
+    for name, content in (("3.json", "3"), ("words.json", "no JSON")):
+        (tmp_path / name).write_text(content, encoding="utf8")
+    given = tmp_path / labels if labels.endswith(".json") else labels
+    printed = run(source, tmp_path / "out.spacy", "--format", "inline", "--annotated", given, exit_code=1)
+    assert ("B044" if labels == "none.json" else "B049") in printed
+    assert not list(tmp_path.rglob("*.spacy"))
+
+
 @pytest.mark.parametrize("output", ["out.spacy", "out"])
 def test_convert_without_documents(tmp_path: Path, output: str) -> None:
     """What was left out is shown. What was there before is still there."""

@@ -161,7 +161,7 @@ def test_json_errors(tmp_path: Path, text: str | bytes, line: int, problem: str)
         list(json_objects(path))
 
 
-SHARED_OPTIONS = {"spans_key": "sc", "strict": False, "max_length": 0, "augmenter": None}
+SHARED_OPTIONS = {"spans_key": "sc", "strict": False, "max_length": 0, "augmenter": None, "annotated": None}
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -182,10 +182,11 @@ def test_every_format_is_registered(name: str) -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_options_have_types_and_docs(name: str) -> None:
-    """A list fits none of the options. Docstrings name the reader's own options and their defaults."""
+    """A list fits none of the options, and one of numbers not the labels. Docstrings name own options and defaults."""
     own = reader_options(FORMATS[name])
     for option in {**SHARED_OPTIONS, **own}:
-        config = {"@readers": f"spacy_binder.{name}.v1", "path": "x", option: ["x"]}
+        wrong = [3] if option == "annotated" else ["x"]
+        config = {"@readers": f"spacy_binder.{name}.v1", "path": "x", option: wrong}
         with pytest.raises(ConfigValidationError, match=option):
             registry.resolve({"corpus": config})
     docs = registry.readers.get(f"spacy_binder.{name}.v1").__doc__
@@ -233,6 +234,29 @@ def test_registered_reader_is_strict_if_asked(tmp_path: Path) -> None:
     corpus = registry.readers.get("spacy_binder.inline.v1")(tmp_path, strict=True)
     with pytest.raises(ValueError, match=r"B028\] .*a.txt, line 1: 'no' begins or ends inside a token"):
         list(corpus(NLP))
+
+
+@pytest.mark.parametrize(
+    ("annotated", "said"), [(["GPE", "ORG"], ["GPE", "ORG"]), ({"GPE": "countries"}, ["GPE"]), ("found", ["GPE"])]
+)
+def test_registered_reader_says_what_was_annotated(tmp_path: Path, annotated: object, said: list[str]) -> None:
+    """In each passage, also in those without a span."""
+    (tmp_path / "a.txt").write_text("In [GPE Riga] it rained.\nIt did.", encoding="utf8")
+    config = {"@readers": "spacy_binder.inline.v1", "path": str(tmp_path), "annotated": annotated, "max_length": 5}
+    corpus = registry.resolve({"corpus": config})["corpus"]
+    for _ in range(2):
+        examples = list(corpus(NLP))
+        assert [spans_of(example.reference) for example in examples] == [[(1, 2, "GPE")], []]
+        assert [example.reference.spans["sc"].attrs for example in examples] == [{"labels": said}] * 2
+
+
+def test_registered_reader_stops_at_other_types(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("In [GPE Riga] it rained.", encoding="utf8")
+    make = registry.readers.get("spacy_binder.inline.v1")
+    with pytest.raises(ValueError, match=r"B068.*'Riga' \(tokens 1:2\) has the label 'GPE'.*: ORG\."):
+        list(make(tmp_path, annotated=["ORG"])(NLP))
+    with pytest.raises(ValueError, match=r"B049.*`annotated` of a reader.*\"found\", but is 'GPE'"):
+        make(tmp_path, annotated="GPE")
 
 
 def test_registered_reader_needs_a_path() -> None:

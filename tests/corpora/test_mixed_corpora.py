@@ -65,6 +65,27 @@ def test_gold_of_other_types_stops() -> None:
         list(AnnotatedCorpus(lambda _: [Example(doc.copy(), doc)], ["PER"])(NLP))
 
 
+def test_labels_that_occur() -> None:
+    """Those of spans, and those that documents say. The corpus is read once more for it, at the first call."""
+    docs = [Doc(NLP.vocab, words=["Oslo"]) for _ in range(3)]
+    docs[0].spans["sc"] = [Span(docs[0], 0, 1, "GPE")]
+    docs[1].spans["sc"] = []
+    docs[1].spans["sc"].attrs["labels"] = ["PER"]
+    reads: list[int] = []
+
+    def read(_: Language) -> Iterator[Example]:
+        reads.append(1)
+        yield from (Example(doc.copy(), doc.copy()) for doc in docs)
+
+    corpus = registry.readers.get("spacy_binder.Annotated.v1")(read, "found")
+    for _ in range(2):
+        said = [example.reference.spans["sc"].attrs["labels"] for example in corpus(NLP)]
+        assert said == [["GPE", "PER"], ["PER"], ["GPE", "PER"]]
+    assert len(reads) == 3
+    with pytest.raises(ValueError, match=r"B049.*`labels` of Annotated.v1.*, but is 'GPE'"):
+        AnnotatedCorpus(read, "GPE")
+
+
 # Replay
 
 NEW = [f"new{i}" for i in range(12)]
@@ -225,11 +246,11 @@ def test_each_document_is_run_once(
 def test_what_was_annotated_is_not_taken_from_the_pipeline(trained: tuple[Path, Path], new_docs: list[Doc]) -> None:
     """Gold counts, also where it is none."""
     doc = new_docs[0]
-    doc.spans["sc"].attrs["labels"] = ["QUOTE", "PER"]
+    doc.spans["sc"].attrs.update(labels=["QUOTE", "PER"], corpus="news")
     [example] = DistilledCorpus(lambda _: [Example(doc.copy(), doc)], trained[0], ["PER", "GPE"])(NLP)
     found = {label for *_, label in spans_of(example.reference)}
     assert found <= {"QUOTE", "GPE"} and "GPE" in found
-    assert example.reference.spans["sc"].attrs["labels"] == ["QUOTE", "PER", "GPE"]
+    assert example.reference.spans["sc"].attrs == {"labels": ["QUOTE", "PER", "GPE"], "corpus": "news"}
 
 
 def test_documents_that_do_not_say_what_was_annotated(trained: tuple[Path, Path], new_docs: list[Doc]) -> None:
