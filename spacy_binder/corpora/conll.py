@@ -23,8 +23,8 @@ SPACES = re.compile(" +")
 # A comment of CoNLL-U, or a line of it: the number of a token and nine other columns.
 CONLLU = re.compile(r"# ?(?:newdoc|newpar|sent_id|text|global\.columns|meta::)|\d+(?:[-.]\d+)?(?:\t[^\t]*){9,}$")
 NO_CONLLU = (
-    "a token and its tag per line. Of CoNLL-U, `spacy convert` reads tags such as name=B-PER in the last column. "
-    "Convert its output by `--format ents`"
+    "a token and its tag per line. `--format conllu` reads entities such as Entity=(1-person in the last column. "
+    "`spacy convert` reads tags such as name=B-PER there: convert its output by `--format ents`"
 )
 
 

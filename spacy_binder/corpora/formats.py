@@ -11,6 +11,7 @@ from typing import Optional, Union
 from .ace import read_ace
 from .brat import read_brat
 from .conll import read_conll
+from .conllu import read_conllu
 from .dygie import read_dygie
 from .ents import read_ents
 from .genia import read_genia
@@ -30,6 +31,7 @@ FORMATS: dict[str, Reader] = {
     "ace2005": read_ace,
     "brat": read_brat,
     "conll": read_conll,
+    "conllu": read_conllu,
     "dygie": read_dygie,
     "ents": read_ents,
     "genia": read_genia,
@@ -116,6 +118,29 @@ def make_conll_corpus(
     options |= {"sentences_per_doc": sentences_per_doc, "label": label}
     options |= {"comment": comment, "tag_columns": tag_columns}
     return SourceCorpus(read_conll, path, spans_key, strict, max_length, augmenter, **options)
+
+
+def make_conllu_corpus(
+    path: PathT,
+    *,
+    spans_key: str = "sc",
+    strict: bool = False,
+    max_length: int = 0,
+    augmenter: AugmenterT = None,
+    type_field: str = "",
+    pronouns: bool = True,
+    names: Optional[Path] = None,
+) -> SourceCorpus:
+    """Train from CoNLL-U with entities as in CorefUD and GUM.
+
+    type_field (str): Which field of a bracket is the label, by its name in `# global.Entity`. Defaults to "":
+        `etype` or `entity`.
+    pronouns (bool): Whether mentions that are only a pronoun are read. Defaults to True.
+    names (Optional[Path]): File with one document name per line, as in `# newdoc id = name`. Only these are read, in
+        the order of the source. Defaults to None, which means all.
+    """
+    options = {"type_field": type_field, "pronouns": pronouns, "names": names}
+    return SourceCorpus(read_conllu, path, spans_key, strict, max_length, augmenter, **options)
 
 
 def make_dygie_corpus(
