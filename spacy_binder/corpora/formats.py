@@ -99,6 +99,7 @@ def make_conll_corpus(
     label: str = "",
     comment: str = "",
     tag_columns: Optional[list[int]] = None,
+    empty_token: str = "",
 ) -> SourceCorpus:
     """Train from columns with one token and its tag per line.
 
@@ -113,10 +114,12 @@ def make_conll_corpus(
         each column of tags is no comment. Defaults to "": no comments.
     tag_columns (Optional[list[int]]): Columns of tags, one per level of nesting, instead of `tag_column`. Defaults to
         None, which means only `tag_column`.
+    empty_token (str): Text of a token whose column is empty, for files that lost signs such as emoji. Defaults to "":
+        it is an error.
     """
     options = {"token_column": token_column, "tag_column": tag_column, "scheme": scheme}
     options |= {"sentences_per_doc": sentences_per_doc, "label": label}
-    options |= {"comment": comment, "tag_columns": tag_columns}
+    options |= {"comment": comment, "tag_columns": tag_columns, "empty_token": empty_token}
     return SourceCorpus(read_conll, path, spans_key, strict, max_length, augmenter, **options)
 
 
