@@ -3,16 +3,22 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import copyfile
+from tempfile import TemporaryDirectory
+from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import spacy
 import typer
 from spacy.language import Language
 from spacy.tokens import Doc
+from thinc.api import Config
 from wasabi import msg
 
 from spacy_binder.corpora.ace import read_ace
 from spacy_binder.corpora.conll import read_conll
+from spacy_binder.corpora.conllu import read_conllu
 from spacy_binder.corpora.docbins import HEADER, Counts, write_docbins
+from spacy_binder.corpora.files import read_names
 from spacy_binder.corpora.genia import read_genia
 from spacy_binder.corpora.inline import read_inline
 from spacy_binder.corpora.litbank import read_litbank
@@ -44,35 +50,90 @@ def convert_genia(assets: Path, settings: Path, part: str, nlp: Language, proble
     yield from read_genia(assets / "dev.jsonlines", nlp, names=settings / f"{part}.txt", problems=problems)
 
 
-def columns(train: str, dev: str, test: str, sentences_per_doc: int = 10) -> Converter:
-    """Make the converter of a dataset that has a file of tokens and tags for each part.
+def convert_gum(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
+    """YIELDS (Doc): The documents of one part of GUM, by the split in SETTINGS."""
+    yield from read_conllu(assets / "dep", nlp, names=settings / f"{part}.txt", problems=problems)
 
-    train, dev, test (str): The names of the files in ASSETS.
-    sentences_per_doc (int): How many sentences make a document where the files have no -DOCSTART- lines.
+
+def convert_re3d(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
+    """YIELDS (Doc): The documents of one part of re3d, by the split in SETTINGS. Each file is a document."""
+    for name in read_names(settings / f"{part}.txt"):
+        yield from read_conll(assets / f"{name}.conll", nlp, problems=problems, sentences_per_doc=0)
+
+
+def convert_wikigold(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
+    """YIELDS (Doc): The articles of one part of WikiGold. Of each ten, the ninth goes to dev, the tenth to test."""
+    parts = {8: "dev", 9: "test"}
+    for i, doc in enumerate(read_conll(assets / "wikigold.conll.txt", nlp, problems=problems, scheme="iob1")):
+        if parts.get(i % 10, "train") == part:
+            yield doc
+
+
+def convert_germeval(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
+    """YIELDS (Doc): The sentences of one part of GermEval 2014, with two levels of spans, from its archive."""
+    with TemporaryDirectory() as folder:
+        try:
+            with ZipFile(assets / "GermEval2014.zip") as archive:
+                file = Path(archive.extract(f"GermEval2014/germ.{part}.iob2", folder))
+        except (BadZipFile, KeyError) as error:
+            raise ValueError(f"GermEval2014.zip is not the archive of GermEval 2014: {error}") from None
+        yield from read_conll(file, nlp, problems=problems, tag_columns=[1, 2], sentences_per_doc=1)
+
+
+def columns(train: str, dev: str, test: str, **options: Any) -> Converter:
+    """Make the converter of a dataset that has files of tokens and tags for each part.
+
+    train, dev, test (str): The names of the files in ASSETS, with spaces between them.
+    **options: Options of `read_conll`.
     RETURNS (Converter): The converter.
     """
     names = {"train": train, "dev": dev, "test": test}
 
     def convert_columns(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
-        yield from read_conll(assets / names[part], nlp, problems=problems, sentences_per_doc=sentences_per_doc)
+        for name in names[part].split():
+            yield from read_conll(assets / name, nlp, problems=problems, **options)
 
     return convert_columns
 
 
+BIOMEDICAL = columns("train.tsv", "devel.tsv", "test.tsv")
+# Sentences of many articles: each is a document.
+CROSSNER = columns("train.txt", "dev.txt", "test.txt", sentences_per_doc=1)
+
 CONVERTERS: dict[str, Converter] = {
     "ace2004": convert_ace,
     "ace2005": convert_ace,
+    "anatem": BIOMEDICAL,
     # Sentences of many abstracts: each is a document.
     "bc2gm": columns("train.tsv", "devel.tsv", "test.tsv", sentences_per_doc=1),
-    "bc5-chem": columns("train.tsv", "devel.tsv", "test.tsv"),
-    "bc5-disease": columns("train.tsv", "devel.tsv", "test.tsv"),
-    "bc5cdr": columns("train.tsv", "devel.tsv", "test.tsv"),
+    "bc5-chem": BIOMEDICAL,
+    "bc5-disease": BIOMEDICAL,
+    "bc5cdr": BIOMEDICAL,
+    # The split of its makers: the two most varied sections to dev and test. Posts are unrelated. Four tokens are empty.
+    "btc": columns(
+        "a.conll b.conll e.conll g.conll",
+        "h.conll",
+        "f.conll",
+        sentences_per_doc=1,
+        empty_token="\N{REPLACEMENT CHARACTER}",
+    ),
     "conll2003": columns("eng.train", "eng.testa", "eng.testb"),
+    "craft": BIOMEDICAL,
+    "crossner-ai": CROSSNER,
+    "crossner-literature": CROSSNER,
+    "crossner-music": CROSSNER,
+    "crossner-politics": CROSSNER,
+    "crossner-science": CROSSNER,
     "demo": convert_demo,
     "genia": convert_genia,
-    "jnlpba": columns("train.tsv", "devel.tsv", "test.tsv"),
+    "germeval2014": convert_germeval,
+    "gum": convert_gum,
+    "gum-nc": convert_gum,
+    "jnlpba": BIOMEDICAL,
     "litbank": convert_litbank,
-    "ncbi": columns("train.tsv", "devel.tsv", "test.tsv"),
+    "ncbi": BIOMEDICAL,
+    "re3d": convert_re3d,
+    "wikigold": convert_wikigold,
     # Posts are unrelated: each is a document.
     "wnut17": columns("wnut17train.conll", "emerging.dev.conll", "emerging.test.annotated", sentences_per_doc=1),
 }
@@ -92,7 +153,7 @@ def main(dataset: str, assets: Path, settings: Path, output: Path) -> None:
         msg.fail(f"Unknown dataset '{dataset}'", f"There are: {', '.join(CONVERTERS)}.", exits=1)
     if not any(assets.glob("*")):
         msg.fail(f"No data in {assets}", "Fetch it first: python -m spacy project assets --extra", exits=1)
-    nlp = spacy.blank("en")
+    nlp = spacy.blank(language(settings / "settings.cfg"))
     problems = Problems()
     counts = {}
     try:
@@ -108,6 +169,11 @@ def main(dataset: str, assets: Path, settings: Path, output: Path) -> None:
         show_reported(dataset, counts)
     if problems.counts:
         msg.table(problems.rows(), header=PROBLEMS_HEADER, divider=True, aligns=("l", "r", "l", "l"), max_col=100)
+
+
+def language(settings: Path) -> str:
+    """RETURNS (str): The language that the settings of a dataset name, or English."""
+    return Config().from_disk(settings, interpolate=False).get("nlp", {}).get("lang", "en")
 
 
 def show_reported(dataset: str, counts: dict[str, Counts]) -> None:

@@ -23,8 +23,8 @@ SPACES = re.compile(" +")
 # A comment of CoNLL-U, or a line of it: the number of a token and nine other columns.
 CONLLU = re.compile(r"# ?(?:newdoc|newpar|sent_id|text|global\.columns|meta::)|\d+(?:[-.]\d+)?(?:\t[^\t]*){9,}$")
 NO_CONLLU = (
-    "a token and its tag per line. Of CoNLL-U, `spacy convert` reads tags such as name=B-PER in the last column. "
-    "Convert its output by `--format ents`"
+    "a token and its tag per line. `--format conllu` reads entities such as Entity=(1-person in the last column. "
+    "`spacy convert` reads tags such as name=B-PER there: convert its output by `--format ents`"
 )
 
 
@@ -50,12 +50,14 @@ class Columns(NamedTuple):
     tags (tuple[int, ...]): Columns of tags.
     label (str): Label of tags that name none.
     comment (str): Beginning of comment lines, or "" for none.
+    empty_token (str): What stands for an empty token, or "" if there may be none.
     """
 
     token: int
     tags: tuple[int, ...]
     label: str
     comment: str
+    empty_token: str
 
 
 def read_conll(
@@ -71,6 +73,7 @@ def read_conll(
     label: str = "",
     comment: str = "",
     tag_columns: Optional[list[int]] = None,
+    empty_token: str = "",
 ) -> Iterator[Doc]:
     """Read columns of tokens and tags.
 
@@ -78,7 +81,8 @@ def read_conll(
     nlp (Language): Its vocabulary becomes that of the docs.
     spans_key (str): Key of doc.spans that receives the spans. Defaults to "sc".
     problems (Problems): Counts tags that can't follow the tag before them, and spans that several columns have.
-    token_column, tag_column, scheme, sentences_per_doc, label, comment, tag_columns: See `make_conll_corpus`.
+    token_column, tag_column, scheme, sentences_per_doc, label, comment, tag_columns, empty_token: See
+        `make_conll_corpus`.
     YIELDS (Doc): The documents, with sentence starts. Tokens are joined by single spaces.
     RAISES (ValueError): If a column is missing, a tag is wrong, or the scheme is unknown.
     """
@@ -86,7 +90,7 @@ def read_conll(
         raise ValueError(Errors.B016.format(kind="scheme", name=scheme, known=", ".join(SCHEMES)))
     if sentences_per_doc < 0:
         raise ValueError(Errors.B007.format(setting="sentences_per_doc", least=0, value=sentences_per_doc))
-    columns = Columns(token_column, tuple(tag_columns or [tag_column]), label, comment)
+    columns = Columns(token_column, tuple(tag_columns or [tag_column]), label, comment, empty_token)
     for file in source_files(path, SUFFIXES):
         own_scheme = scheme
         if scheme == "auto":
@@ -112,7 +116,10 @@ def _sentences(path: Path, columns: Columns) -> Iterator[Sentence]:
         # Other whitespace, such as a no-break space, can be a part of a token.
         fields = line.split("\t") if "\t" in line else _split_at_spaces(line)
         try:
-            word, texts = fields[columns.token], [fields[column].strip() for column in columns.tags]
+            word, texts = (
+                fields[columns.token] or columns.empty_token,
+                [fields[column].strip() for column in columns.tags],
+            )
         except IndexError:
             word, texts = "", []
         tags = [parse_tag(text, columns.label) for text in texts]

@@ -12,6 +12,7 @@ from typing import Any, Optional, Union
 from .ace import read_ace
 from .brat import read_brat
 from .conll import read_conll
+from .conllu import read_conllu
 from .dygie import read_dygie
 from .ents import read_ents
 from .genia import read_genia
@@ -32,6 +33,7 @@ FORMATS: dict[str, Reader] = {
     "ace2005": read_ace,
     "brat": read_brat,
     "conll": read_conll,
+    "conllu": read_conllu,
     "dygie": read_dygie,
     "ents": read_ents,
     "genia": read_genia,
@@ -102,6 +104,7 @@ def make_conll_corpus(
     label: str = "",
     comment: str = "",
     tag_columns: Optional[list[int]] = None,
+    empty_token: str = "",
 ) -> SourceCorpus:
     """Train from columns with one token and its tag per line.
 
@@ -116,11 +119,37 @@ def make_conll_corpus(
         each column of tags is no comment. Defaults to "": no comments.
     tag_columns (Optional[list[int]]): Columns of tags, one per level of nesting, instead of `tag_column`. Defaults to
         None, which means only `tag_column`.
+    empty_token (str): Text of a token whose column is empty, for files that lost signs such as emoji. Defaults to "":
+        it is an error.
     """
     options = {"token_column": token_column, "tag_column": tag_column, "scheme": scheme}
     options |= {"sentences_per_doc": sentences_per_doc, "label": label}
-    options |= {"comment": comment, "tag_columns": tag_columns}
+    options |= {"comment": comment, "tag_columns": tag_columns, "empty_token": empty_token}
     return SourceCorpus(read_conll, path, spans_key, strict, max_length, augmenter, annotated, **options)
+
+
+def make_conllu_corpus(
+    path: PathT,
+    *,
+    spans_key: str = "sc",
+    strict: bool = False,
+    max_length: int = 0,
+    augmenter: AugmenterT = None,
+    annotated: AnnotatedT = None,
+    type_field: str = "",
+    pronouns: bool = True,
+    names: Optional[Path] = None,
+) -> SourceCorpus:
+    """Train from CoNLL-U with entities as in CorefUD and GUM.
+
+    type_field (str): Which field of a bracket is the label, by its name in `# global.Entity`. Defaults to "":
+        `etype` or `entity`.
+    pronouns (bool): Whether mentions that are only a pronoun are read. Defaults to True.
+    names (Optional[Path]): File with one document name per line, as in `# newdoc id = name`. Only these are read, in
+        the order of the source. Defaults to None, which means all.
+    """
+    options = {"type_field": type_field, "pronouns": pronouns, "names": names}
+    return SourceCorpus(read_conllu, path, spans_key, strict, max_length, augmenter, annotated, **options)
 
 
 def make_dygie_corpus(

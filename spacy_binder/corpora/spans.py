@@ -18,12 +18,14 @@ class Annotation(NamedTuple):
     end (int): End, exclusive.
     label (str): The label.
     line (int): Its line in the file, or 0 for formats without lines.
+    id (str): What it is a mention of, or "" if the format doesn't say it. It becomes `span.id_`.
     """
 
     start: int
     end: int
     label: str
     line: int
+    id: str = ""
 
 
 def set_spans_by_characters(
@@ -42,16 +44,16 @@ def set_spans_by_characters(
     whole = doc.text
     spans = []
     for annotation in annotations:
-        start, end, label, line = annotation
+        start, end, label, line, entity = annotation
         text = whole[max(start, 0) : max(end, 0)]
         if _is_possible(annotation, len(whole), text, path, problems):
             is_trimmed = text[0].isspace() or text[-1].isspace()
-            span = doc.char_span(*trim(text, start), label=label) if is_trimmed else None
+            span = doc.char_span(*trim(text, start), label=label, span_id=entity) if is_trimmed else None
             if span is not None:
                 problems.add("trimmed", path, line, text)
             else:
                 # Also where the whitespace is part of a token.
-                span = doc.char_span(start, end, label=label)
+                span = doc.char_span(start, end, label=label, span_id=entity)
             if span is None:
                 problems.add("misaligned", path, line, text)
                 continue
@@ -84,7 +86,7 @@ def set_spans_by_tokens(
     """
     spans = []
     for annotation in annotations:
-        start, end, label, line = annotation
+        start, end, label, line, entity = annotation
         if _is_possible(annotation, len(doc), "", path, problems):
             if doc[start].is_space or doc[end - 1].is_space:
                 text = doc[start:end].text
@@ -93,12 +95,12 @@ def set_spans_by_tokens(
                 if not words:
                     continue
                 start, end = words[0], words[-1] + 1
-            spans.append((Span(doc, start, end, label=label), line))
+            spans.append((Span(doc, start, end, label=label, span_id=entity), line))
     _set_group(doc, spans, spans_key, path, problems)
 
 
 def _is_possible(annotation: Annotation, length: int, text: str, path: Path, problems: Problems) -> bool:
-    start, end, label, line = annotation
+    start, end, label, line, _ = annotation
     if end < start:
         kind = "inverted"
     elif start < 0 or end > length:

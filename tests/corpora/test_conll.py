@@ -115,6 +115,17 @@ def test_conll_comments(tmp_path: Path) -> None:
         read(tmp_path, COMMENTS, comment="# id")
 
 
+def test_conll_empty_tokens(tmp_path: Path) -> None:
+    """An error, unless the option says what stands for them. A column of a token alone stays wrong."""
+    text = "Riga\tB-GPE\n\tO\n\n\tO\n"
+    with pytest.raises(ValueError, match=r"x.conll, line 2: 2 column\(s\) in"):
+        read(tmp_path, text)
+    [doc] = read(tmp_path, text, empty_token="?")
+    assert ([token.text for token in doc], spans_of(doc)) == (["Riga", "?", "?"], [(0, 1, "GPE")])
+    with pytest.raises(ValueError, match=r"line 1: 1 column\(s\) in"):
+        read(tmp_path, "O\n", empty_token="?")
+
+
 def test_conll_levels(tmp_path: Path) -> None:
     """As in GermEval: number, token, outer tag, inner tag. A span of both columns is kept once."""
     text = "# x\n1\tBank\tB-ORG\tO\n2\tof\tI-ORG\tO\n3\tRiga\tI-ORG\tB-GPE\n4\tOslo\tB-GPE\tB-GPE\n"

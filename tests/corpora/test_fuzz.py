@@ -39,6 +39,12 @@ DYGIE = {"sentences": [TOKENS, TOKENS], "ner": [[[0, 1, "PER"]], [[7, 7, "GPE"]]
 COLUMNS = b"-DOCSTART- -X- O\n\nAnna B-PER\nLind I-PER\nleft O\n\nRiga  B-GPE\n. O\n"
 LITBANK = b"Anna\tB-PER\tO\tO\tO\nof\tI-PER\tO\tO\tO\tO\t\nRiga\tI-PER\tB-GPE\tO\tO\n\nleft\tO\tO\tO\tO\n"
 INLINE = "# a comment\n[PER Anna of [GPE Riga]] left.\n\nIt \U0001f600 rained.\n".encode()
+CONLLU = (
+    b"# newdoc id = x\n# global.Entity = eid-etype-head\n1-2\tWe'll\t_\t_\t_\t_\t_\t_\t_\t_\n"
+    b"1\tWe\twe\tPRON\t_\t_\t_\t_\t_\tEntity=(1-person-1)\n2\t'll\t_\tAUX\t_\t_\t_\t_\t_\t_\n\n"
+    b"1\tAnna\t_\tPROPN\t_\t_\t_\t_\t_\tEntity=(2-person-1(3-place-1)\n1.1\t_\t_\t_\t_\t_\t_\t_\t_\t_\n"
+    b"2\tLind\t_\tPROPN\t_\t_\t_\t_\t_\tEntity=2)|SpaceAfter=No\n"
+)
 BRAT = b"T1\tPER 0 9\tAnna Lind\nR1\tIn Arg1:T1 Arg2:T2\n#1\tNote T1\tx\nT3\tGPE 17 21\tRiga\n"
 GENIA = (
     b'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE set SYSTEM "gpml.dtd">\n<set>\n<article><title>'
@@ -69,6 +75,7 @@ CORPORA: list[tuple[str, dict[str, bytes]]] = [
     ("label_studio", {"x.jsonl": lines({"text": TEXT, "label": [REGION, PAGE]}, {"text": TEXT})}),
     ("genia", {"x.jsonlines": lines(SENTENCE, SENTENCE, {**SENTENCE, "doc_id": 2})}),
     ("conll", {"x.conll": COLUMNS, "y.tsv": COLUMNS.replace(b"  ", b" ").replace(b" ", b"\t")}),
+    ("conllu", {"x.conllu": CONLLU}),
     ("litbank", {"x_brat.tsv": LITBANK}),
     ("inline", {"x.txt": INLINE}),
     ("brat", {"x.txt": TEXT.encode(), "x.ann": BRAT}),
