@@ -105,9 +105,10 @@ def rename_example(example: Example, spans_key: str, renaming: Renaming, labels:
         # One score per span.
         attrs["scores"] = numpy.asarray(attrs["scores"])[[place for place, _ in kept.values()]]
     attrs["labels"] = renaming.rename_all(labels if said is None else said)
-    if isinstance(described := (None if group is None else group.attrs.get("labels")), Mapping):
-        # A type that the document describes itself. Of two that become one, the first one's description is kept.
-        renamed = {renaming.rename(label): words for label, words in reversed(described.items())}
+    described = None if group is None else group.attrs.get("labels")
+    if isinstance(described, Mapping):
+        # The document describes its types itself. Of two that become one, the first one's description is kept.
+        renamed = {renaming.rename(label): words for label, words in reversed([*described.items()])}
         attrs["labels"] = {label: renamed[label] for label in attrs["labels"]}
     attrs["corpus"] = renaming.corpus
     spans = [span for _, span in kept.values()]
