@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from itertools import accumulate
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from .errors import Errors, Warnings
-from .gold import GoldCounts, annotated_labels
+from .gold import GoldCounts, annotated_labels, described_types
 
 OffsetsT = TypeVar("OffsetsT", bound=tuple[int, int, str])
 
@@ -25,7 +25,8 @@ def binder_score(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
     """Score doc.spans[spans_key] with spancat's scorer, and add the recall of nested gold spans.
 
     spaCy does not count predicted spans that match no tokens of the reference, which raises precision. Here they
-    count as false positives. Predictions of a type that was not annotated in a doc count for nothing.
+    count as false positives. Predictions of a type that was not annotated in a doc count for nothing. So do gold spans
+    of a type that the doc describes itself and the component doesn't know.
 
     examples (Iterable[Example]): The examples, predicted and gold. A reference doc without the key is left out, so
         docs without spans need an empty group.
@@ -35,8 +36,16 @@ def binder_score(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
     """
     examples = list(examples)
     key = kwargs["spans_key"]
-    # The scorer asks for the spans of one doc at a time, so what was annotated is kept by the predicted doc.
-    annotated = {id(example.predicted): annotated_labels(example.reference, key) for example in examples}
+    # The scorer asks for the spans of one doc at a time, so what is judged is kept by the doc.
+    annotated: dict[int, Collection[str] | None] = {}
+    for example in examples:
+        said = annotated_labels(example.reference, key)
+        described = described_types(example.reference, key)
+        if said is not None and kwargs.get("labels") is not None:
+            # Types that only the doc knows can't be predicted.
+            said = [label for label in said if label in kwargs["labels"] or label not in described]
+        annotated[id(example.predicted)] = said
+        annotated[id(example.reference)] = said if described else None
 
     def judged(doc: Doc, _: str = "") -> Sequence[Span]:
         labels = annotated.get(id(doc))

@@ -18,6 +18,7 @@ from spacy_binder.descriptions import TypeWords
 from spacy_binder.gold import annotated_labels, described_types
 from spacy_binder.learned_types import learned_types
 from spacy_binder.pipeline import BinderNER
+from spacy_binder.scorer import binder_score
 
 WORDS = ["Ibsen", "wrote", "Brand", "in", "Rome", "."]
 
@@ -115,3 +116,12 @@ def test_initialize_leaves_described_types_to_their_documents(tiny_encoder: str)
     assert pipe.cfg["trained"]
     doc = nlp("Ibsen wrote Brand in Rome.", component_cfg={"binder_ner": {"labels": {"X": "people"}, "threshold": 0.0}})
     assert len(doc.spans["sc"])
+
+
+def test_types_that_only_a_document_knows_are_not_scored() -> None:
+    nlp = spacy.blank("en")
+    example = make_example(nlp, [(0, 1, "PER"), (2, 3, "WORK")], {"PER": "people", "WORK": "plays"})
+    example.predicted.spans["sc"] = [Span(example.predicted, 0, 1, "PER"), Span(example.predicted, 4, 5, "LOC")]
+    scores = binder_score([example], spans_key="sc", labels=("PER", "LOC"))
+    assert (scores["spans_sc_p"], scores["spans_sc_r"]) == (1.0, 1.0)
+    assert binder_score([example], spans_key="sc", labels=("PER", "WORK"))["spans_sc_r"] == 0.5
