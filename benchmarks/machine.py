@@ -10,13 +10,14 @@ from typing import Any
 
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
 PACKAGES = ("torch", "spacy", "thinc", "transformers", "spacy-transformers", "spacy-binder")
+OPTIONAL = ("openvino", "gliner")
 
 
 def machine() -> dict[str, Any]:
     """RETURNS (dict): Processor, its cores and units, and versions."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf8").splitlines()
     facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines) if value}
-    packages = [*PACKAGES, "openvino"] if find_spec("openvino") else PACKAGES
+    packages = [*PACKAGES, *filter(find_spec, OPTIONAL)]
     return {
         "processor": facts.get("model name", "unknown"),
         "cores": len(os.sched_getaffinity(0)),

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ..parts import choose, write_json
 from .runs import FILES, make_runs
-from .systems import OWN, PEERS, ROOT, System, parse_system, read_ablations
+from .systems import NEEDS, OWN, PEERS, ROOT, System, parse_system, read_ablations
 from .tables import Record, Tables
 
 SYSTEMS = [*OWN, *PEERS]
@@ -56,15 +56,20 @@ def machine_of(record: Record) -> str:
 def choose_systems(names: str, specs: list[str], ablations: Path | None, changes: str) -> list[System]:
     """RETURNS (list[System]): The systems that the options name.
 
-    RAISES (typer.BadParameter): If a name is unknown.
+    RAISES (typer.BadParameter): If a name is unknown, or what a system needs isn't installed.
     """
     added = [parse_system(spec) for spec in specs]
     if ablations:
         listed = {system.name: system for system in read_ablations(ablations)}
         added += [listed[name] for name in choose(changes, list(listed), "--changes") or listed]
     # A change is compared with its base.
-    chosen = choose(names, SYSTEMS, "--systems") or ([system.base for system in added] or SYSTEMS)
+    installed = [name for name in SYSTEMS if System(name, name).installed()]
+    chosen = choose(names, SYSTEMS, "--systems") or ([system.base for system in added] or installed)
     systems = [System(name, name) for name in dict.fromkeys(chosen)] + added
+    for system in systems:
+        if not system.installed():
+            needed = f"'{system.name}' needs {NEEDS[system.base]}, which isn't installed. See benchmarks/README.md"
+            raise typer.BadParameter(needed, param_hint="--systems")
     twice = [name for name, count in Counter(system.name for system in systems).items() if count > 1]
     if twice:
         raise typer.BadParameter(f"More than one system is called {', '.join(twice)}")
@@ -75,7 +80,7 @@ def main(
     corpora: Path,
     output: Path,
     datasets: Annotated[str, typer.Option(help="Folders in CORPORA.")] = "litbank,genia,ncbi,wnut17",
-    systems: Annotated[str, typer.Option(help=f"Of {', '.join(SYSTEMS)}; all by default.")] = "",
+    systems: Annotated[str, typer.Option(help=f"Of {', '.join(SYSTEMS)}; all that are installed by default.")] = "",
     seeds: Annotated[str, typer.Option(help="Random seeds.")] = "0,1,2",
     set_: Annotated[list[str] | None, typer.Option("--set", help="A change: name:base:section.key=value;...")] = None,
     ablations: Annotated[Path | None, typer.Option(help="A JSON file of changes.")] = None,

@@ -82,7 +82,8 @@ class Run:
             return f"{self.name}: kept from {kept['date']}"
         self.write_config(folder)
         parts = [self.corpus / f"{part}.spacy" for part in ("dev", "test")[: 1 + self.test]]
-        arguments = ["-m", "benchmarks.accuracy.task", folder, *parts, "--gpu-id", self.gpu_id]
+        task = "gliner_task" if "gliner" in self.config else "task"
+        arguments = ["-m", f"benchmarks.accuracy.{task}", folder, *parts, "--gpu-id", self.gpu_id]
         record = run_part(self.identity(), arguments, self.threads, path)
         if not keep_models:
             for name in ("model-best", "model-last"):

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ from project.scripts.configure import dataset_config
 from .reader import READER
 
 ROOT = Path(__file__).parents[2]
-# Our configs and those of peers, in the order of the tables; and whether a peer is for nested or for flat entities.
+# Our configs and those of peers, in the order of the tables; and whether a peer is for nested entities, for flat ones,
+# or for both (None).
 OWN = ["binder", "binder_paper"]
-PEERS = {"spancat": True, "ner": False}
+PEERS = {"spancat": True, "ner": False, "gliner": None}
+# What isn't among the requirements.
+NEEDS = {"gliner": "gliner"}
 SCHEDULE = "training.optimizer.learn_rate"
 STEPS = ("training.max_steps", f"{SCHEDULE}.warmup_steps", f"{SCHEDULE}.total_steps")
 
@@ -41,7 +45,11 @@ class System:
 
     def fits(self, nested: bool) -> bool:
         """RETURNS (bool): Whether it is for nested entities if `nested`, otherwise for flat ones."""
-        return PEERS.get(self.base, nested) == nested
+        return PEERS.get(self.base) in (None, nested)
+
+    def installed(self) -> bool:
+        """RETURNS (bool): Whether the package that it needs is installed."""
+        return self.base not in NEEDS or find_spec(NEEDS[self.base]) is not None
 
 
 def parse_system(text: str) -> System:
@@ -91,6 +99,10 @@ def make_config(system: System, settings: Path, *, encoder: str = "", steps: flo
         ours = dataset_config(ROOT / "configs" / f"{OWN[0]}.cfg", settings)
         for key in ("training.eval_frequency", "training.patience", *STEPS):
             set_value(config, key, get_value(ours, key))
+        if "gliner" in config:
+            set_value(config, "training.batcher", get_value(ours, "training.batcher"))
+            flat = not get_value(ours, "components.binder_ner.allow_overlap")
+            set_value(config, "gliner.prediction.flat_ner", flat)
     for key, value in system.overrides.items():
         set_value(config, key, value)
     for key in STEPS if steps != 1 else ():
@@ -112,6 +124,8 @@ def make_config(system: System, settings: Path, *, encoder: str = "", steps: flo
 
 def encoder_block(config: Config) -> dict[str, Any]:
     """RETURNS (dict): The section of a config that names the text encoder."""
+    if "gliner" in config:
+        return get_value(config, "gliner.encoder")
     key = "transformer.model" if "transformer" in config["components"] else "binder_ner.model.text_encoder"
     return get_value(config, f"components.{key}")
 

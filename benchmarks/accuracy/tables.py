@@ -9,12 +9,12 @@ from ..table import MISSING, Row, Table
 from .systems import OWN, PEERS
 
 Record = dict[str, Any]
-TITLES = {"spancat": "`transformer` + `spancat`", "ner": "`transformer` + `ner`"}
+TITLES = {"spancat": "`transformer` + `spancat`", "ner": "`transformer` + `ner`", "gliner": "GLiNER"}
 RULE = (
     "Borders and label of a span must be those of the gold span. All pipelines get the gold tokens, and no sentences. "
     "The best pipeline on the development part is scored once on the test part. Means and standard deviations over "
     "seeds. Macro F1: the mean of the labels' F1. Nested R: recall of gold spans inside or around another one. "
-    "Training: time of `spacy train`, evaluations included. spaCy's own components have the same encoder as "
+    "Training: its time, evaluations included. spaCy's own components and GLiNER have the same encoder as "
     f"`{OWN[0]}`, as many steps and as many evaluations."
 )
 
