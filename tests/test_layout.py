@@ -22,6 +22,7 @@ ROWS = [
         "factory",
         "gold",
         "labels",
+        "learned_types",
         "options",
         "saving",
         "scorer",
