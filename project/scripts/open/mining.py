@@ -120,4 +120,6 @@ def plural(noun: str) -> str:
         return noun
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":
         return f"{noun[:-1]}ies"
+    if noun.endswith(("x", "ch", "sh")):
+        return f"{noun}es"
     return f"{noun}s"
