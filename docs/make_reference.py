@@ -324,13 +324,13 @@ def configs_page() -> str:
     return page(
         "Configs",
         "They train on what the command `corpus` of the project makes, `binder_open` on what its workflow `open` "
-        "makes. [`spacy binder init-config`](cli.md#init-config) writes a config for your own data. All of them fix the "
-        "seed and keep the pipeline that is best on the development part. All but `binder_open` stop early "
+        "makes. [`spacy binder init-config`](cli.md#init-config) writes a config for your own data. All of them fix "
+        "the seed and keep the pipeline that is best on the development part. All but `binder_open` stop early "
         "(`patience`).",
         table(("file", "what it is for"), rows),
         "## Settings in which they differ\n\n`binder_continue` is not among them: it takes the component with its "
-        "settings from a trained pipeline. The corpora of `binder_open` and their labels are in the file alone. An empty "
-        f"cell means the value of `{paths[0].stem}`. A dash means that the config does not have the setting. Names "
+        "settings from a trained pipeline. The corpora of `binder_open` and their labels are in the file alone. An "
+        f"empty cell means the value of `{paths[0].stem}`. A dash means that the config does not have the setting. Names "
         "without a section are settings of the component, such as `components.binder_ner.threshold`.",
         table(("setting", *(f"`{path.stem}`" for path in compared)), differences),
     )

@@ -79,7 +79,8 @@ def make_inventories(
     """
     counts: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
     for name, synset in synsets.items():
-        counts[synset.is_instance].update(above[name])
+        # Not the mapping itself: its numbers of steps would be added.
+        counts[synset.is_instance].update(above[name].keys())
     total = counts[True] + counts[False]
     inventories = {True: Inventory(), False: Inventory()}
     for name, synset in synsets.items():
