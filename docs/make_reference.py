@@ -330,8 +330,8 @@ def configs_page() -> str:
         table(("file", "what it is for"), rows),
         "## Settings in which they differ\n\n`binder_continue` is not among them: it takes the component with its "
         "settings from a trained pipeline. The corpora of `binder_open` and their labels are in the file alone. An "
-        f"empty cell means the value of `{paths[0].stem}`. A dash means that the config does not have the setting. Names "
-        "without a section are settings of the component, such as `components.binder_ner.threshold`.",
+        f"empty cell means the value of `{paths[0].stem}`. A dash means that the config does not have the setting. "
+        "Names without a section are settings of the component, such as `components.binder_ner.threshold`.",
         table(("setting", *(f"`{path.stem}`" for path in compared)), differences),
     )
 
