@@ -7,10 +7,11 @@ from shutil import copyfile
 import spacy
 import typer
 from open.corpora import DOMAINS, SOURCES, keep_names, leave_out_misc, read_part, spread
-from open.passages import Passages, shuffled
+from open.passages import KEY, Passages, shuffled
 from spacy.language import Language
 from wasabi import msg
 
+from spacy_binder.corpora.annotated import say_annotated
 from spacy_binder.corpora.docbins import HEADER, write_docbins
 from spacy_binder.corpora.problems import HEADER as PROBLEMS_HEADER
 from spacy_binder.corpora.problems import Problems
@@ -55,7 +56,7 @@ def write_passages(
     seed: int,
     n: int = 0,
 ) -> Row:
-    """Write the passages of some parts of a corpus, in a random order.
+    """Write the passages of some parts of a corpus, in a random order. They say which types were annotated.
 
     name (str): The corpus.
     parts (tuple[str, ...]): The parts.
@@ -70,7 +71,11 @@ def write_passages(
     source, passages = SOURCES[name], Passages()
     docs = (doc for part in parts for doc in read_part(source.dataset, part, assets, datasets, nlp, problems))
     docs = keep_names(docs) if source.named else docs
+    labels = list(json.loads((datasets / source.dataset / "labels.json").read_text(encoding="utf8")))
     made = shuffled(passages.join(passages.cut(docs), nlp.vocab), seed)
+    for doc in made:
+        # Also types that never occur in a small part.
+        say_annotated(doc, labels, KEY)
     counts = write_docbins(spread(made, n) if n else made, output / f"{name}.spacy")
     return output.name, name, *counts.row(), f"{passages.n_lost:,}"
 

@@ -19,17 +19,17 @@ def main(model: Path, settings: Path, output: Path, gpu_id: int = -1) -> None:
     nlp = spacy.load(model)
     name = find_component(nlp)
     pipe = get_component(nlp, name)
+    # Without the thousands of trained descriptions, new ones are not compared with them. It is made for new ones.
+    pipe.cfg["trained"] = []
     threshold, rows = choose_threshold(score_corpora(nlp, name, dev_examples(nlp)))
     corpora = list(rows[0]["f"])
     shown = [
         (f"{r['threshold']:.2f}", *(f"{100 * r['f'][c]:.1f}" for c in corpora), f"{100 * r['mean']:.1f}") for r in rows
     ]
     header = ("Threshold", *(f"F1 of {corpus}" for corpus in corpora), "Mean")
-    msg.table(shown, header=header, divider=True, aligns="r" * len(header))
+    msg.table(shown, header=header, divider=True, aligns=("r",) * len(header))
     labels = json.loads((settings / "general.json").read_text(encoding="utf8"))
-    # The trained types stay known: `cfg["trained"]` has their descriptions.
-    pipe.cfg["labels"] = labels
-    pipe.cfg.update(threshold=threshold, thresholds={})
+    pipe.cfg.update(labels=labels, threshold=threshold, thresholds={})
     nlp.meta.update(srsly.read_json(settings / "meta.json"))  # type: ignore[arg-type]
     output.parent.mkdir(parents=True, exist_ok=True)
     nlp.to_disk(output)
