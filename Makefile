@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest $(XDIST)
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help demo app test test-transformers5 docs reference fuzz test-wheel lint format install develop clean
+.PHONY: help demo open app test test-transformers5 docs reference fuzz test-wheel lint format install develop clean
 
 help:  ## what there is
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*##/\t/'
@@ -38,6 +38,9 @@ develop: $(VENV)/developed  ## and with what the tests need
 
 demo: install  ## train on the embedded corpus, show scores and a page of spans
 	cd project && ../$(BIN)/python -m spacy project run all
+
+open: install  ## download open corpora, train on them for types that training has not seen, score and package it
+	cd project && ../$(BIN)/python -m spacy project run open
 
 app:  ## open a page to try the demo pipeline, or another one by MODEL=folder
 	@test -d $(MODEL) || { echo "There is no pipeline in $(MODEL). Run 'make demo' first: it trains one."; exit 1; }

@@ -40,6 +40,7 @@ TABLE_END = "<!-- end of modules -->"
 SHARED = ("path", "spans_key", "strict", "max_length", "augmenter", "annotated")
 # The settings of `spacy_binder.Binder.v1` that are blocks of their own.
 BLOCKS = ("text_encoder", "type_encoder", "scorer")
+PARTS_OF_A_MIX = tuple(f"corpora.{part}.{block}." for part in ("train", "dev") for block in ("corpora", "labels"))
 # A line of a docstring that starts a part, such as `name (str): text` or `RAISES (ValueError): text`.
 PART = re.compile(r"(\*{0,2}\w+(?:, \w+)*) \(([^)]*(?:\([^)]*\))?[^)]*)\): (.*)|(\*\*\w+): (.*)")
 
@@ -312,6 +313,8 @@ def configs_page() -> str:
         rows.append((f"[{path.name}](../../configs/{path.name})", text))
     first, *others = (settings[path.stem] for path in compared)
     names = list(dict.fromkeys(name for of_config in (first, *others) for name in of_config))
+    # The corpora of a mix and their labels are too many for a table.
+    names = [name for name in names if not name.startswith(PARTS_OF_A_MIX)]
     differences = []
     for name in names:
         if any(other.get(name) != first.get(name) for other in others):
@@ -320,14 +323,15 @@ def configs_page() -> str:
             differences.append((f"`{name.removeprefix('components.binder_ner.')}`", shown(first, name), *cells))
     return page(
         "Configs",
-        "They train on what the command `corpus` of the project makes. "
-        "[`spacy binder init-config`](cli.md#init-config) writes a config for your own data. All of them fix the "
-        "seed, stop early (`patience`), and keep the pipeline that is best on the development part.",
+        "They train on what the command `corpus` of the project makes, `binder_open` on what its workflow `open` "
+        "makes. [`spacy binder init-config`](cli.md#init-config) writes a config for your own data. All of them fix "
+        "the seed and keep the pipeline that is best on the development part. All but `binder_open` stop early "
+        "(`patience`).",
         table(("file", "what it is for"), rows),
         "## Settings in which they differ\n\n`binder_continue` is not among them: it takes the component with its "
-        f"settings from a trained pipeline. An empty cell means the value of `{paths[0].stem}`. A dash means that "
-        "the config does not have the setting. Names without a section are settings of the component, such as "
-        "`components.binder_ner.threshold`.",
+        "settings from a trained pipeline. The corpora of `binder_open` and their labels are in the file alone. An "
+        f"empty cell means the value of `{paths[0].stem}`. A dash means that the config does not have the setting. "
+        "Names without a section are settings of the component, such as `components.binder_ner.threshold`.",
         table(("setting", *(f"`{path.stem}`" for path in compared)), differences),
     )
 

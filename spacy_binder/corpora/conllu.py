@@ -13,6 +13,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import Errors
+from .conllu_syntax import TokenSyntax, Word, make_doc, sentence_syntax
 from .files import numbered_lines, read_names, require_names, source_files
 from .problems import SHOWN_TEXT, Problems, wrong_format
 from .spans import Annotation, set_spans_by_tokens
@@ -54,6 +55,7 @@ class Row(NamedTuple):
     is_pronoun (bool): Whether its part of speech is PRON.
     space (bool): Whether a space follows.
     brackets (str): What opens and closes here.
+    word (Word): Lemma, part of speech and head.
     """
 
     line: int
@@ -64,6 +66,7 @@ class Row(NamedTuple):
     is_pronoun: bool
     space: bool
     brackets: str
+    word: Word
 
 
 class Place(NamedTuple):
@@ -114,6 +117,7 @@ def read_conllu(
     type_field: str = "",
     pronouns: bool = True,
     names: Optional[Path] = None,
+    syntax: bool = False,
 ) -> Iterator[Doc]:
     """Read CoNLL-U with `Entity=` in the last column. A comment `# global.Entity = ...` names the fields of a bracket.
 
@@ -124,9 +128,10 @@ def read_conllu(
     nlp (Language): Its vocabulary becomes that of the docs.
     spans_key (str): Key of doc.spans that receives the mentions. Defaults to "sc".
     problems (Problems): Counts mentions that do not fit, and those that the options leave out.
-    type_field, pronouns, names: See `make_conllu_corpus`.
+    type_field, pronouns, names, syntax: See `make_conllu_corpus`.
     YIELDS (Doc): The documents, with sentence starts and the spaces of the text.
-    RAISES (ValueError): If the file is not in the format, or a listed document is missing or there twice.
+    RAISES (ValueError): If the file is not in the format, or a listed document is missing or there twice. With
+        `syntax`, also if a sentence is no tree.
     """
     listed = [] if names is None else read_names(names)
     wanted: set[str] = set(listed)
@@ -139,7 +144,7 @@ def read_conllu(
                 if name in found:
                     raise ValueError(Errors.B035.format(name=name, first=found[name], second=file))
                 found[name] = file
-            yield _make_doc(sentences, nlp, spans_key, file, problems, pronouns)
+            yield _make_doc(sentences, nlp, spans_key, file, problems, pronouns, syntax)
     if names is not None:
         require_names(listed, found, listed=names, path=path)
 
@@ -196,7 +201,8 @@ def _read_row(line: str, before: list[Row], path: Path, number: int) -> Row:
     misc = columns[-1].split("|")
     brackets = "".join(value.strip().removeprefix("Entity=") for value in misc if value.strip().startswith("Entity="))
     space = not any(value.strip() == "SpaceAfter=No" for value in misc)
-    return Row(number, kind, first, last, columns[1], columns[3] == "PRON", space, brackets)
+    word = Word(number, *(columns[i] for i in (2, 3, 6, 7)))
+    return Row(number, kind, first, last, columns[1], columns[3] == "PRON", space, brackets, word)
 
 
 def _last_of(kind: str, rows: list[Row]) -> int:
@@ -218,14 +224,26 @@ def _complete(rows: list[Row], fields: Fields | None, path: Path) -> Sentence:
 
 
 def _make_doc(
-    sentences: list[Sentence], nlp: Language, spans_key: str, path: Path, problems: Problems, pronouns: bool
+    sentences: list[Sentence],
+    nlp: Language,
+    spans_key: str,
+    path: Path,
+    problems: Problems,
+    pronouns: bool,
+    with_syntax: bool,
 ) -> Doc:
     words: list[str] = []
     spaces: list[bool] = []
     sent_starts: list[bool | int | None] = []
     annotations: list[Annotation] = []
+    syntax: dict[int, TokenSyntax] = {}
     for sentence in sentences:
         places = _add_tokens(sentence.rows, words, spaces)
+        if with_syntax:
+            of_words = [
+                (row.word, place.start) for row, place in zip(sentence.rows, places, strict=True) if not row.kind
+            ]
+            syntax.update(sentence_syntax([word for word, _ in of_words], [token for _, token in of_words], path))
         sent_starts += [i == len(sent_starts) for i in range(len(sent_starts), len(words))]
         for first, last, label, entity in _mentions(sentence, path, problems):
             rows, start, end = sentence.rows, places[first], places[last]
@@ -239,7 +257,10 @@ def _make_doc(
                 if not start.begins or not end.ends:
                     problems.add("widened", path, line, _text(rows, first, last))
                 annotations.append(Annotation(start.start, end.end, label, line, entity))
-    doc = Doc(nlp.vocab, words=words, spaces=spaces, sent_starts=sent_starts)
+    if with_syntax:
+        doc = make_doc(nlp.vocab, words, spaces, syntax)
+    else:
+        doc = Doc(nlp.vocab, words=words, spaces=spaces, sent_starts=sent_starts)
     set_spans_by_tokens(doc, annotations, spans_key=spans_key, path=path, problems=problems)
     return doc
 

@@ -22,16 +22,24 @@ def sizes_of_draws(sizes: Sequence[int], weights: Sequence[float]) -> list[int]:
     return [max(round(weight * size), 1) if size and weight else 0 for size, weight in pairs]
 
 
-def weights_of_temperature(sizes: Sequence[int], temperature: float) -> list[float]:
+def weights_of_temperature(
+    sizes: Sequence[int], temperature: float, shares: Sequence[float | None] | None = None
+) -> list[float]:
     """Find weights with which the draws are proportional to `size ** (1 / temperature)`.
 
     sizes (Sequence[int]): The number of items per stream, at least 1.
     temperature (float): 1 draws in proportion to the sizes. The higher it is, the more alike are the draws.
+    shares (Sequence, optional): The part of all draws that a stream gets instead, or None for a stream that shares the
+        rest with others by temperature. Together they are below 1. Defaults to None for each.
     RETURNS (list[float]): The weights. All draws together are as large as all streams together.
     """
-    powers = [math.log(size) / temperature for size in sizes]
-    shares = [math.exp(power - max(powers)) for power in powers]
-    return [sum(sizes) * share / sum(shares) / size for share, size in zip(shares, sizes, strict=True)]
+    shares = [None] * len(sizes) if shares is None else shares
+    free = [math.log(size) / temperature for size, share in zip(sizes, shares, strict=True) if share is None]
+    rest = 1 - sum(share for share in shares if share is not None)
+    scale = sum(math.exp(power - max(free)) for power in free)
+    parts = iter([rest * math.exp(power - max(free)) / scale for power in free])
+    given = [next(parts) if share is None else share for share in shares]
+    return [sum(sizes) * part / size for part, size in zip(given, sizes, strict=True)]
 
 
 def draw(read: Callable[[], Iterable[T]], size: int, n: int, random: Random) -> Iterator[T]:

@@ -139,6 +139,7 @@ def make_conllu_corpus(
     type_field: str = "",
     pronouns: bool = True,
     names: Optional[Path] = None,
+    syntax: bool = False,
 ) -> SourceCorpus:
     """Train from CoNLL-U with entities as in CorefUD and GUM.
 
@@ -147,8 +148,10 @@ def make_conllu_corpus(
     pronouns (bool): Whether mentions that are only a pronoun are read. Defaults to True.
     names (Optional[Path]): File with one document name per line, as in `# newdoc id = name`. Only these are read, in
         the order of the source. Defaults to None, which means all.
+    syntax (bool): Whether documents get lemmas, parts of speech and dependencies. Then each sentence has to be a tree.
+        Defaults to False.
     """
-    options = {"type_field": type_field, "pronouns": pronouns, "names": names}
+    options = {"type_field": type_field, "pronouns": pronouns, "names": names, "syntax": syntax}
     return SourceCorpus(read_conllu, path, spans_key, strict, max_length, augmenter, annotated, **options)
 
 

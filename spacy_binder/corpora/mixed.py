@@ -34,6 +34,7 @@ class MixedCorpus:
         corpora: Mapping[str, CorpusT],
         weights: Mapping[str, float] | None = None,
         temperature: float | None = None,
+        shares: Mapping[str, float] | None = None,
         labels: Mapping[str, Mapping[str, str | None]] | None = None,
         prefixes: Mapping[str, str] | None = None,
         spans_key: str = "sc",
@@ -46,6 +47,8 @@ class MixedCorpus:
         weights (Mapping, optional): How often each corpus is read in a pass. Defaults to None: once.
         temperature (float, optional): Instead of weights. Examples of a corpus are given in proportion to its size to
             the power of 1 / temperature. Defaults to None.
+        shares (Mapping, optional): Beside a temperature. The part of a pass that a corpus gives. The others share the
+            rest by temperature. Defaults to None.
         labels (Mapping, optional): By name of a corpus: new label of a label, or None to leave it out. Defaults to
             None.
         prefixes (Mapping, optional): By name of a corpus: what comes before each label that `labels` doesn't name.
@@ -62,18 +65,20 @@ class MixedCorpus:
                 raise ValueError(
                     Errors.B049.format(option=f"corpora.{name}", name=NAME, expected="a reader", value=value)
                 )
-        for option in (weights, labels, prefixes):
+        for option in (weights, shares, labels, prefixes):
             for name in option or ():
                 if name not in corpora:
                     raise ValueError(Errors.B016.format(kind="corpus", name=name, known=", ".join(corpora) or "none"))
         weights = {name: 1.0 for name in corpora} | {**(weights or {})} if temperature is None else weights
         _check(weights, temperature)
+        _check_shares(shares or {}, temperature, len(corpora))
         if n_shuffled < 0:
             raise ValueError(Errors.B007.format(setting="n_shuffled", least=0, value=n_shuffled))
         # A corpus with the weight 0 is not read at all.
         self.corpora = {name: corpus for name, corpus in corpora.items() if weights is None or weights[name]}
         self.weights = weights
         self.temperature = temperature
+        self.shares = shares or {}
         self.renamings = {
             name: Renaming(name, (labels or {}).get(name) or {}, (prefixes or {}).get(name, ""))
             for name in self.corpora
@@ -107,7 +112,7 @@ class MixedCorpus:
         """
         sizes = [of_corpus.examples for of_corpus in counts.values()]
         if self.temperature is not None:
-            weights = weights_of_temperature(sizes, self.temperature)
+            weights = weights_of_temperature(sizes, self.temperature, [self.shares.get(name) for name in counts])
         else:
             assert self.weights is not None
             weights = [self.weights[name] for name in counts]
@@ -175,11 +180,26 @@ def _check(weights: Mapping[str, float] | None, temperature: float | None) -> No
         raise ValueError(Errors.B049.format(option=option, name=NAME, expected=expected, value=value))
 
 
+def _check_shares(shares: Mapping[str, float], temperature: float | None, n_corpora: int) -> None:
+    wrong: tuple[str, str, Any] | None = None
+    if shares and temperature is None:
+        wrong = ("shares", "null where there is no temperature", dict(shares))
+    for name, share in shares.items():
+        if not 0 < share < 1:
+            wrong = (f"shares.{name}", "between 0 and 1", share)
+    if not wrong and shares and (sum(shares.values()) >= 1 or len(shares) == n_corpora):
+        wrong = ("shares", "below 1 together, for some of the corpora", dict(shares))
+    if wrong:
+        option, expected, value = wrong
+        raise ValueError(Errors.B049.format(option=option, name=NAME, expected=expected, value=value))
+
+
 def make_mixed_corpus(
     # Not Callable: confection checks the values before it has made the readers.
     corpora: dict[str, Any],
     weights: Optional[dict[str, float]] = None,
     temperature: Optional[float] = None,
+    shares: Optional[dict[str, float]] = None,
     labels: Optional[dict[str, dict[str, Optional[str]]]] = None,
     prefixes: Optional[dict[str, str]] = None,
     spans_key: str = "sc",
@@ -200,6 +220,8 @@ def make_mixed_corpus(
     temperature (Optional[float]): Instead of weights. A pass has as many examples as all corpora together, of each
         corpus in proportion to `size ** (1 / temperature)`. With 1, this is its size. The higher, the more are small
         corpora repeated. Defaults to None.
+    shares (Optional[dict]): Beside a temperature, the part of a pass that a corpus gives, by name. With 0.4, four of
+        ten examples are of this corpus. The temperature divides the rest among the others. Defaults to None.
     labels (Optional[dict]): By name of a corpus, new labels of its labels. null leaves out spans of this label, and the
         type counts as not annotated. Labels that are not named stay as they are. Defaults to None.
     prefixes (Optional[dict]): By name of a corpus, what to put before each label that `labels` doesn't name. Defaults
@@ -212,4 +234,4 @@ def make_mixed_corpus(
     augmenter (Optional[Callable]): Makes examples from an example, as for `spacy.Corpus.v1`, after the draw. If the
         corpora have one of their own, passages are counted and drawn instead of documents. Defaults to None.
     """
-    return MixedCorpus(corpora, weights, temperature, labels, prefixes, spans_key, seed, n_shuffled, augmenter)
+    return MixedCorpus(corpora, weights, temperature, shares, labels, prefixes, spans_key, seed, n_shuffled, augmenter)

@@ -207,6 +207,49 @@ def test_pronouns(tmp_path: Path) -> None:
     assert len(doc.spans["sc"]) == 3
 
 
+def syntax_of(*rows: str) -> str:
+    """RETURNS (str): A sentence of rows of number, word, lemma, part of speech, head and relation."""
+    cells = [row.split(" ") for row in rows]
+    return (
+        "\n".join("\t".join([n, word, lemma, pos, "_", "_", *rest, "_", "_"]) for n, word, lemma, pos, *rest in cells)
+        + "\n\n"
+    )
+
+
+def test_syntax(tmp_path: Path) -> None:
+    """Of two sentences. Of words that are one token, that of the word nearest to the root."""
+    text = syntax_of("1 Dogs dog NOUN 2 nsubj", "2 ran run VERB 0 root") + syntax_of(
+        "1 Elle elle PRON 2 nsubj", "2 va aller VERB 0 root", "3-4 du _ _ _ _", "4 le le DET 3 det"
+    ).replace("4\tle", "3\tde\tde\tADP\t_\t_\t4\tcase\t_\t_\n4\tle").replace("DET\t_\t_\t3\tdet", "DET\t_\t_\t2\tobl")
+    [doc] = read(tmp_path, text, syntax=True)
+    found = [(token.text, token.lemma_, token.pos_, token.head.i, token.dep_) for token in doc]
+    assert found == [
+        ("Dogs", "dog", "NOUN", 1, "nsubj"),
+        ("ran", "run", "VERB", 1, "root"),
+        ("Elle", "elle", "PRON", 3, "nsubj"),
+        ("va", "aller", "VERB", 3, "root"),
+        ("du", "le", "DET", 3, "obl"),
+    ]
+    assert [sentence.start for sentence in doc.sents] == [0, 2]
+    [plain] = read(tmp_path, text)
+    assert (plain.text, plain.has_annotation("DEP"), plain.has_annotation("LEMMA")) == (doc.text, False, False)
+
+
+@pytest.mark.parametrize(
+    "rows, line, problem",
+    [
+        (["1 a a X _ _"], 1, "the head '_'. Expected the number of a word up to 1, or 0"),
+        (["1 a a X 0 root", "2 b b X 3 obj"], 2, "the head '3'. Expected the number of a word up to 2"),
+        (["1 a a X 0 root", "2 b b X 0 root"], 1, "words that are no tree with one root"),
+        (["1 a a X 0 root", "2 b b X 3 obj", "3 c c X 2 obj"], 2, "words that are no tree with one root"),
+        (["1 a a THING 0 root"], 1, "the part of speech 'THING'"),
+    ],
+)
+def test_syntax_that_is_no_tree(tmp_path: Path, rows: list[str], line: int, problem: str) -> None:
+    with pytest.raises(ValueError, match=rf"B013\] .*x.conllu, line {line}: {problem}"):
+        read(tmp_path, syntax_of(*rows), syntax=True)
+
+
 def test_names(tmp_path: Path) -> None:
     """Those of `# newdoc`. A file without it has its own name. The order is that of the source."""
     for name in ("a", "b"):
@@ -293,3 +336,5 @@ def test_gum() -> None:
     lines = [line for file in sorted(GUM.glob("*.conllu")) for line in file.read_text(encoding="utf8").split("\n")]
     texts = [line.removeprefix("# text = ") for line in lines if line.startswith("# text = ")]
     assert [sentence.text.strip() for doc in docs for sentence in doc.sents] == texts
+    trees = read_conllu(GUM, NLP, problems=Problems(strict=True), syntax=True)
+    assert [sentence.text.strip() for doc in trees for sentence in doc.sents] == texts

@@ -86,6 +86,13 @@ def test_temperature(sizes: list[int], temperature: float) -> None:
     assert weights_of_temperature(sizes, 1) == pytest.approx([1] * len(sizes))
 
 
+def test_shares_come_before_the_temperature() -> None:
+    """40 and 15 % of 1,000 draws. The rest goes by the square root: 450 as 2 to 1."""
+    sizes = [500, 80, 400, 20]
+    weights = weights_of_temperature(sizes, 2, [0.4, None, 0.15, None])
+    assert [weight * size for weight, size in zip(weights, sizes, strict=True)] == pytest.approx([400, 300, 150, 150])
+
+
 def test_sizes_of_draws() -> None:
     assert sizes_of_draws([10, 10, 10, 0, 7], [1, 2.5, 0.001, 3, 0]) == [10, 25, 1, 0, 0]
 

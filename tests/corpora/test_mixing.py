@@ -86,6 +86,14 @@ def test_temperature_decides_the_proportions() -> None:
     assert found == [(64, 4), (round(68 * 0.8), round(68 * 0.2)), (34, 34)]
 
 
+def test_shares_of_a_pass() -> None:
+    """One half of 40 examples, and 8:1 of the other half."""
+    corpora = {"a": numbered("a", 4), "b": numbered("b", 32), "c": numbered("c", 4)}
+    corpus = MixedCorpus(corpora, temperature=1, shares={"a": 0.5})
+    counts = Counter(group_of(example).attrs["corpus"] for example in corpus(NLP))
+    assert counts == {"a": 20, "b": round(20 * 8 / 9), "c": round(20 / 9)}
+
+
 def test_the_seed_and_the_pass_decide() -> None:
     """And no other corpus."""
 
@@ -266,7 +274,7 @@ def test_other_mistakes() -> None:
         list(MixedCorpus({"nameless": corpus_of([make_doc("x", [(0, 1, "")])])}, prefixes={"nameless": "p"})(NLP))
     with pytest.raises(ValueError, match=r"B068.*'A'"):
         list(MixedCorpus({"a": corpus_of([make_doc("x", [(0, 1, "A")], labels=["B"])])})(NLP))
-    for option in ("weights", "labels", "prefixes"):
+    for option in ("weights", "shares", "labels", "prefixes"):
         given: dict = {option: {"b": {} if option == "labels" else 1}}
         with pytest.raises(ValueError, match=r"B016.*Unknown corpus 'b'. There are: a"):
             MixedCorpus({"a": good}, **given)
@@ -286,6 +294,9 @@ def test_other_mistakes() -> None:
         ({"weights": {"a": 0}}, r"`weights` .* above 0 for one"),
         ({"temperature": 0}, r"`temperature` .* above 0, but is 0"),
         ({"temperature": float("nan")}, r"`temperature` .* above 0, but is nan"),
+        ({"shares": {"a": 0.5}}, r"`shares` .* null where there is no temperature"),
+        ({"temperature": 2, "shares": {"a": 1.0}}, r"`shares.a` .* between 0 and 1, but is 1.0"),
+        ({"temperature": 2, "shares": {"a": 0.5}}, r"`shares` .* for some of the corpora"),
         ({"temperature": 2, "weights": {"a": 1}}, r"`weights` .* null where there is a temperature"),
     ],
 )

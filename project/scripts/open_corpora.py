@@ -1,0 +1,84 @@
+"""Turn the corpora of the workflow `open` into passages, and the test parts of CrossNER into DocBins."""
+
+import json
+from pathlib import Path
+from shutil import copyfile
+
+import spacy
+import typer
+from open.corpora import DOMAINS, SOURCES, keep_names, leave_out_misc, read_part, spread
+from open.passages import KEY, Passages, shuffled
+from spacy.language import Language
+from wasabi import msg
+
+from spacy_binder.corpora.annotated import say_annotated
+from spacy_binder.corpora.docbins import HEADER, write_docbins
+from spacy_binder.corpora.problems import HEADER as PROBLEMS_HEADER
+from spacy_binder.corpora.problems import Problems
+
+Row = tuple[str, ...]
+
+
+def main(assets: Path, datasets: Path, output: Path, n_dev: int = 100, seed: int = 0) -> None:
+    """Write train, dev and test to OUTPUT, with the types of the mix. Of each dev part, N_DEV passages are kept."""
+    nlp = spacy.blank("en")
+    problems = Problems()
+    rows: list[Row] = []
+    try:
+        for name, source in SOURCES.items():
+            rows.append(write_passages(name, source.train, assets, datasets, output / "train", nlp, problems, seed))
+        for name in (name for name, source in SOURCES.items() if source.dev):
+            rows.append(write_passages(name, ("dev",), assets, datasets, output / "dev", nlp, problems, seed, n_dev))
+        for name in (f"crossner-{domain}" for domain in DOMAINS):
+            labels = json.loads((datasets / name / "labels.json").read_text(encoding="utf8"))
+            docs = leave_out_misc(read_part(name, "test", assets, datasets, nlp, problems), labels)
+            rows.append(("test", name, *write_docbins(docs, output / "test" / f"{name}.spacy").row(), ""))
+    except (OSError, ValueError) as error:
+        msg.fail(
+            "Can't read the corpora", f"{error} Fetch them first: python -m spacy project run open-assets", exits=1
+        )
+    copyfile(datasets / "open" / "labels.json", output / "labels.json")
+    header = ("Part", "Corpus", *HEADER, "Cut")
+    msg.table(rows, header=header, divider=True, aligns=("l", "l", *"r" * (len(header) - 2)))
+    msg.text("Cut: spans that the end of a passage cuts. They are left out.")
+    if problems.counts:
+        msg.table(problems.rows(), header=PROBLEMS_HEADER, divider=True, aligns=("l", "r", "l", "l"), max_col=100)
+
+
+def write_passages(
+    name: str,
+    parts: tuple[str, ...],
+    assets: Path,
+    datasets: Path,
+    output: Path,
+    nlp: Language,
+    problems: Problems,
+    seed: int,
+    n: int = 0,
+) -> Row:
+    """Write the passages of some parts of a corpus, in a random order. They say which types were annotated.
+
+    name (str): The corpus.
+    parts (tuple[str, ...]): The parts.
+    assets, datasets (Path): The folders of that name of the project.
+    output (Path): The folder to write to.
+    nlp (Language): A blank pipeline.
+    problems (Problems): Counts annotations that do not fit.
+    seed (int): Decides the order.
+    n (int): The most passages. Defaults to 0, which means all.
+    RETURNS (tuple[str, ...]): A row of the table.
+    """
+    source, passages = SOURCES[name], Passages()
+    docs = (doc for part in parts for doc in read_part(source.dataset, part, assets, datasets, nlp, problems))
+    docs = keep_names(docs) if source.named else docs
+    labels = list(json.loads((datasets / source.dataset / "labels.json").read_text(encoding="utf8")))
+    made = shuffled(passages.join(passages.cut(docs), nlp.vocab), seed)
+    for doc in made:
+        # Also types that never occur in a small part.
+        say_annotated(doc, labels, KEY)
+    counts = write_docbins(spread(made, n) if n else made, output / f"{name}.spacy")
+    return output.name, name, *counts.row(), f"{passages.n_lost:,}"
+
+
+if __name__ == "__main__":
+    typer.run(main)
