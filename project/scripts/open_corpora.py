@@ -37,7 +37,7 @@ def main(assets: Path, datasets: Path, output: Path, n_dev: int = 100, seed: int
         msg.fail(
             "Can't read the corpora", f"{error} Fetch them first: python -m spacy project run open-assets", exits=1
         )
-    copyfile(datasets / "open" / "labels.json", output / "labels.json")
+    copyfile(datasets / "open" / "wordings.json", output / "labels.json")
     header = ("Part", "Corpus", *HEADER, "Cut")
     msg.table(rows, header=header, divider=True, aligns=("l", "l", *"r" * (len(header) - 2)))
     msg.text("Cut: spans that the end of a passage cuts. They are left out.")

@@ -147,7 +147,7 @@ def test_config_names_what_the_scripts_write(scripts: Any) -> None:
     folders = {"train": train["corpora"], "dev": dev["corpora"]}
     for part, corpora in folders.items():
         assert all(c["path"] == f"project/corpus/open/{part}/{name}.spacy" for name, c in corpora.items())
-    described = json.loads((PROJECT / "datasets" / "open" / "labels.json").read_text(encoding="utf8"))
+    described = json.loads((PROJECT / "datasets" / "open" / "wordings.json").read_text(encoding="utf8"))
     assert {new for labels in train["labels"].values() for new in labels.values()} - {None} == set(described)
     for name, labels in train["labels"].items():
         known = json.loads((PROJECT / "datasets" / sources[name].dataset / "labels.json").read_text(encoding="utf8"))
