@@ -44,6 +44,8 @@ MAX_SPANS_PER_WORD = 4
 LOW_THRESHOLD = 0.05
 # Training stops after this many steps in a row whose gradients are no numbers.
 MAX_SKIPPED_STEPS = 10
+# Labels that a warning names.
+MAX_NAMED = 5
 
 
 class BinderNER(TypedPipe):
@@ -217,7 +219,9 @@ class BinderNER(TypedPipe):
         from .layers.similarity import LOW_SIMILARITY, unlike_trained
 
         if far := unlike_trained(self.model, new, trained):
-            message = Warnings.BW16.format(name=self.name, labels=", ".join(far), least=LOW_SIMILARITY)
+            more = [f"and {len(far) - MAX_NAMED} more"] if len(far) > MAX_NAMED else []
+            shown = ", ".join([*far[:MAX_NAMED], *more])
+            message = Warnings.BW16.format(name=self.name, labels=shown, least=LOW_SIMILARITY)
             warnings.warn(message, stacklevel=4)
 
     def set_annotations(self, docs: Iterable[Doc], candidates: list[Candidates]) -> None:

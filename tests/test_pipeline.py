@@ -322,6 +322,12 @@ def test_descriptions_unlike_trained_ones_are_told_once(
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         pipe.predict([examples[0].predicted])
+    # Of many, the first five are named.
+    for i in range(7):
+        pipe.add_label(f"NEW{i}", f"sports number {i}")
+    monkeypatch.setattr("spacy_binder.layers.similarity.LOW_SIMILARITY", 1.01)
+    with pytest.warns(UserWarning, match=r"BW16.*: NEW0 \(\S+\), .* NEW4 \(\S+\), and 2 more\."):
+        pipe.predict([examples[0].predicted])
 
 
 def test_order_of_labels_does_not_matter(pipe: BinderNER, doc: Doc) -> None:

@@ -12,9 +12,9 @@ def package_name(dataset: str, run: str) -> str:
     return re.sub(r"\W", "_", f"{dataset}_{run}")
 
 
-def main(pipeline: Path, output: Path, dataset: str, run: str) -> None:
-    """Package PIPELINE, the result of RUN on DATASET, in OUTPUT."""
-    package(pipeline, output, name=package_name(dataset, run), force=True, silent=False)
+def main(pipeline: Path, output: Path, dataset: str, run: str, wheel: bool = False) -> None:
+    """Package PIPELINE, the result of RUN on DATASET, in OUTPUT: as source, and with --wheel also as a wheel."""
+    package(pipeline, output, name=package_name(dataset, run), create_wheel=wheel, force=True, silent=False)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,13 @@ def write_assets(project: Path) -> None:
         synsets[f"n{i}"] = {"members": [f"Abc{i}"], "definition": [f"the town of {i}"], **more}
         synsets[f"m{i}"] = {"members": [f"def{i}"], "definition": [f"a town of {i}"], "hypernym": ["town"]}
     write(assets / "oewn" / "noun.location.yaml", yaml.safe_dump(synsets))
+    entities = [[{"type": "PER", "sent_id": 0, "pos": [0, 1]}], [{"type": "LOC", "sent_id": 0, "pos": [2, 3]}]]
+    labels = [{"r": "P27", "h": 0, "t": 1}]
+    documents = [{"sents": [["Mira", "left", "Riga", "."]], "vertexSet": entities, "labels": labels}]
+    for part in ("dev", "test"):
+        write(assets / "redocred" / f"{part}_revised.json", json.dumps(documents))
+    sentence = {"tokens": ["Mira", "sails"], "h": ["mira", "Q1", [[0]]], "t": ["sails", "Q2", [[1]]]}
+    write(assets / "fewrel" / "val_wiki.json", json.dumps({"P641": [sentence]}))
 
 
 def spans_of_file(path: Path) -> list[list[tuple[str, str]]]:
@@ -94,7 +101,9 @@ def test_workflow(tmp_path: Path, tiny_encoder: str) -> None:
     def run(*names: str) -> str:
         printed = ""
         for script in (script for name in names for script in commands[name]):
-            small = script.replace("--n-wordnet 12000 --n-chains 4500", "--n-wordnet 8 --n-chains 4")
+            small = script.replace(
+                "--n-wordnet 12000 --n-chains 4500 --n-facts 8000", "--n-wordnet 8 --n-chains 4 --n-facts 4"
+            )
             result = run_python(project, *small.replace("--steps 5000", "--steps 2").split()[1:])
             assert result.returncode == 0, result.output
             printed += result.output
@@ -118,6 +127,7 @@ def test_workflow(tmp_path: Path, tiny_encoder: str) -> None:
     assert spans_of_file(corpus / "train" / "btc.spacy") == [[("Mira Holt", "PER"), ("Riga", "LOC")] * 20]
     assert spans_of_file(corpus / "test" / "crossner-ai.spacy") == [[("Mira", "person"), ("Riga", "location")]] * 3
     assert "| " not in printed and "wordnet" in printed
+    assert ("Riga", "country") in {span for doc in spans_of_file(corpus / "train" / "facts.spacy") for span in doc}
     printed = run("open-train", "open-finish", "open-evaluate")
     config = load_config(corpus / "binder_open.cfg")
     assert (config["training"]["max_steps"], config["training"]["eval_frequency"]) == (2, 1)
@@ -142,7 +152,7 @@ def test_config_names_what_the_scripts_write(scripts: Any) -> None:
     config = load_config(PROJECT.parent / "configs" / "binder_open.cfg", interpolate=True)
     sources = scripts("open.corpora").SOURCES
     train, dev = (config["corpora"][part] for part in ("train", "dev"))
-    assert list(train["corpora"]) == [*sources, "wordnet", "chains"]
+    assert list(train["corpora"]) == [*sources, "wordnet", "chains", "facts"]
     assert list(dev["corpora"]) == [name for name, source in sources.items() if source.dev]
     folders = {"train": train["corpora"], "dev": dev["corpora"]}
     for part, corpora in folders.items():

@@ -1,0 +1,238 @@
+"""Make passages with types of what relations and the text itself say of the entities."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from random import Random
+from typing import NamedTuple
+
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.vocab import Vocab
+
+from .definitions import Nouns, define
+from .entries import definition_of
+from .hypernyms import TOO_GENERAL, all_hypernyms
+from .mining import plural
+from .passages import KEY, Passages
+from .relations import Document, Entity
+from .wordnet import Synset
+
+# The most steps from a noun up to a type.
+MAX_STEPS = 4
+# A type of fewer of the entities of a kind may be asked for where nothing is known of other entities of this kind.
+MAX_RARE = 0.015
+# The types of a passage, and the most of these that an entity of it has.
+N_TYPES, MAX_OWN = 14, 8
+# Draws of a further type before a passage does with fewer.
+MAX_DRAWS = 200
+# How often a type without spans is of the kind of an entity of the passage, and a general type is asked for.
+SHARE_OF_KIND, SHARE_OF_GENERAL = 0.7, 0.3
+# The least number of entities of a phrase that WordNet doesn't have.
+MIN_PHRASE = 3
+# Types that say too little of an entity.
+VAGUE_WORDS = (
+    "person|male|female|man|woman|relative|relation|unpleasant person|unwelcome person|peer|associate|gathering|"
+    "commodity|covering|implement|consumer goods|equipment|diversion|contestant|preserver|worker|good person|"
+    "bad person|product|homo|hominid|primate|placental|mammal|vertebrate|chordate|work|idea|concept|category|kind|"
+    "occupation|surface|boundary|extremity|branch|position|geographic point|geographical area|auditory communication|"
+    "written communication|accomplishment|entertainment|change|happening"
+)
+VAGUE = TOO_GENERAL.union(VAGUE_WORDS.split("|"))
+# What the entities of a kind are called in general.
+GENERAL = {"PER": "person", "ORG": "organization", "LOC": "place"}
+# For each kind, types and how often each is drawn.
+Pools = Mapping[str, tuple[Sequence[str], Sequence[float]]]
+
+
+class Fact(NamedTuple):
+    """An entity in a passage.
+
+    kind (str): Its kind.
+    extents (list[tuple[int, int]]): Its mentions.
+    types (list[str]): Its types. Empty if nothing is known of it.
+    """
+
+    kind: str
+    extents: list[tuple[int, int]]
+    types: list[str]
+
+
+class FactPassage(NamedTuple):
+    """A passage, and what is known of its entities.
+
+    words (list[str]): The words.
+    facts (list[Fact]): The entities.
+    is_whole (bool): Whether these are all entities of the passage.
+    """
+
+    words: list[str]
+    facts: list[Fact]
+    is_whole: bool
+
+
+class Facts:
+    """Types of entities, from relations, from the text and from WordNet above these."""
+
+    def __init__(self, synsets: Mapping[str, Synset]) -> None:
+        """
+        synsets (Mapping[str, Synset]): The nouns and names of WordNet.
+        """
+        self.synsets = synsets
+        self.nouns = Nouns(synsets)
+        self.above = all_hypernyms(synsets)
+        self.definitions: dict[str, str] = {}
+        self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.n_of_kind: Counter[str] = Counter()
+        # Nouns that are words for people or languages, such as "German", and no places.
+        self.demonyms = {
+            word
+            for name in synsets
+            for word in synsets[name].members
+            if word[:1].isupper()
+            and not synsets[name].is_instance
+            and synsets[name].file in ("person", "communication")
+        }
+        self.places = {word for one in synsets.values() if one.file in ("location", "object") for word in one.members}
+
+    def mine(self, documents: Iterable[Document], passages: Passages, vocab: Vocab) -> Iterator[FactPassage]:
+        """Find the types of the entities, and cut the documents.
+
+        documents (Iterable[Document]): The documents.
+        passages (Passages): Cuts them.
+        vocab (Vocab): A vocabulary.
+        YIELDS (FactPassage): The passages in which something is known of an entity.
+        """
+        for document in documents:
+            types = [self._types_of(entity, document.words) for entity in document.entities]
+            for entity, names in zip(document.entities, types, strict=True):
+                self.counts[entity.kind].update(names)
+                self.n_of_kind[entity.kind] += 1
+            for passage in passages.cut([self._mark_entities(document, vocab)]):
+                extents: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+                for span in passage.spans[KEY]:
+                    extents[int(span.label_)].append((span.start, span.end))
+                facts = [Fact(document.entities[i].kind, extents[i], types[i]) for i in extents]
+                if any(fact.types for fact in facts):
+                    yield FactPassage([token.text for token in passage], facts, document.is_whole)
+
+    def _mark_entities(self, document: Document, vocab: Vocab) -> Doc:
+        """RETURNS (Doc): A doc whose spans have the number of their entity as label. "German" is no place."""
+        starts: list[bool | int | None] = [False] * len(document.words)
+        for start in document.starts:
+            starts[start] = True
+        doc = Doc(vocab, words=document.words, sent_starts=starts)
+        spans = []
+        for i, entity in enumerate(document.entities):
+            for start, end in entity.mentions:
+                text = " ".join(document.words[start:end])
+                if not (entity.kind == "LOC" and text in self.demonyms and text not in self.places):
+                    spans.append(Span(doc, start, end, label=str(i)))
+        doc.spans[KEY] = spans
+        return doc
+
+    def _types_of(self, entity: Entity, words: Sequence[str]) -> list[str]:
+        """RETURNS (list[str]): What relations and the text say of an entity, and what is above that in WordNet."""
+        types = dict(entity.types)
+        for noun, names in define(entity, words, self.nouns):
+            types[noun] = None
+            if len(names) == 1 and noun in self.synsets[names[0]].members:
+                self.definitions.setdefault(noun, definition_of(self.synsets[names[0]]))
+            for up in self._above_all(names):
+                word = self.synsets[up].members[0]
+                types[word] = None
+                self.definitions.setdefault(word, definition_of(self.synsets[up]))
+        return list(types)
+
+    def _above_all(self, names: Sequence[str]) -> list[str]:
+        """RETURNS (list[str]): The types above each of some synsets: those that hold whichever meaning a noun has."""
+        shared = [up for up, steps in self.above[names[0]].items() if steps <= MAX_STEPS]
+        return [
+            up
+            for up in shared
+            if all(up in self.above[name] for name in names[1:]) and self.synsets[up].members[0] not in VAGUE
+        ]
+
+    def draw(self, found: Sequence[FactPassage], n: int, vocab: Vocab, seed: int = 0) -> Iterator[Doc]:
+        """Draw passages, and types for each.
+
+        found (Sequence[FactPassage]): The passages.
+        n (int): The number of docs.
+        vocab (Vocab): Their vocabulary.
+        seed (int): Decides what is drawn. Defaults to 0.
+        YIELDS (Doc): The docs, with the types in `attrs["labels"]` of the span group.
+        """
+        rng = Random(seed)
+        self._drop_seldom_phrases()
+        pools: Pools = {
+            kind: (list(counts), [count**0.5 for count in counts.values()])
+            for kind, counts in self.counts.items()
+            if counts
+        }
+        groups = [group for whole in (True, False) if (group := [one for one in found if one.is_whole is whole])]
+        weights = [[sum(bool(fact.types) for fact in passage.facts) for passage in group] for group in groups]
+        for i in range(n):
+            [passage] = rng.choices(groups[i % len(groups)], weights[i % len(groups)])
+            chosen = self._choose(passage, pools, rng)
+            spans = []
+            for name, facts in chosen.items():
+                spans += [(start, -end, name) for fact in facts for start, end in fact.extents]
+            doc = Doc(vocab, words=passage.words)
+            group = [Span(doc, start, -end, label=name) for start, end, name in sorted(set(spans))]
+            labels = {name: self.describe(name) for name in chosen}
+            doc.spans[KEY] = SpanGroup(doc, name=KEY, spans=group, attrs={"labels": labels})
+            yield doc
+
+    def _choose(self, passage: FactPassage, pools: Pools, rng: Random) -> dict[str, list[Fact]]:
+        """RETURNS (dict[str, list[Fact]]): The types of a passage, and the entities of each."""
+        by_type: defaultdict[str, list[Fact]] = defaultdict(list)
+        unknown: Counter[str] = Counter()
+        for fact in passage.facts:
+            for name in fact.types:
+                if name in self.counts[fact.kind]:
+                    by_type[name].append(fact)
+            unknown[fact.kind] += not fact.types
+        own: dict[str, None] = {}
+        order = [fact for fact in passage.facts if fact.types]
+        rng.shuffle(order)
+        for fact in order:
+            allowed = [
+                name
+                for name in fact.types
+                if name in by_type and (not unknown[fact.kind] or self.is_rare(name, fact.kind))
+            ]
+            own.update(dict.fromkeys(rng.sample(allowed, min(len(allowed), rng.choice((1, 2))))))
+            if len(own) >= MAX_OWN:
+                break
+        chosen = {name: by_type[name] for name in own}
+        if passage.is_whole:
+            for kind, name in GENERAL.items():
+                if rng.random() < SHARE_OF_GENERAL:
+                    chosen[name] = [fact for fact in passage.facts if fact.kind == kind]
+        kinds = [fact.kind for fact in order if fact.kind in pools]
+        for _ in range(MAX_DRAWS):
+            if len(chosen) >= N_TYPES or not kinds:
+                break
+            kind = rng.choice(kinds) if rng.random() < SHARE_OF_KIND else rng.choice(list(pools))
+            names, weights = pools[kind]
+            name = rng.choices(names, weights)[0]
+            is_sure = not unknown[kind] or self.is_rare(name, kind)
+            if is_sure and name not in by_type and name not in chosen and name not in GENERAL.values():
+                chosen[name] = []
+        return chosen
+
+    def _drop_seldom_phrases(self) -> None:
+        """Leave out phrases that come seldom, and that WordNet doesn't have: "couple left"."""
+        for counts in self.counts.values():
+            for name, count in list(counts.items()):
+                if count < MIN_PHRASE and " " in name and name not in self.nouns.by_word:
+                    del counts[name]
+
+    def is_rare(self, name: str, kind: str) -> bool:
+        """RETURNS (bool): Whether few entities of a kind are of a type."""
+        return self.counts[kind][name] <= MAX_RARE * self.n_of_kind[kind]
+
+    def describe(self, name: str) -> list[str]:
+        """RETURNS (list[str]): Descriptions of a type."""
+        texts = [name, name, f"names of {plural(name)}"]
+        if name in self.definitions:
+            texts.append(f"{name}: {self.definitions[name]}")
+        return texts

@@ -1,0 +1,160 @@
+"""The workflow `open`: types that relations, and the text itself, say of the entities of a text."""
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+import yaml
+from project_copy import PROJECT
+
+NLP = spacy.blank("en")
+ROLES = {"P86": {"head": {"MISC": ["music"]}, "tail": {"PER": ["composer"]}}, "P403": {"head": {"LOC": ["river"]}}}
+SYNSETS = {
+    "person": {
+        "artist": ("artist", "someone who makes art", None),
+        "singer": ("singer", "(music) someone who sings", "artist"),
+        "painter": ("painter", "someone who paints", "artist"),
+        "German": ("German", "a person from Germany", None),
+    },
+    "location": {"town": ("town", "a place with houses", None)},
+    "communication": {"opera": ("opera", "a play with music", "play"), "play": ("play", "a work for a stage", None)},
+    "artifact": {
+        "opera_house": ("opera", "a building for operas", "building"),
+        "building": ("building", "walls", None),
+    },
+}
+SENTENCES = [
+    ["Mira", "Holt", "(", "born", "1911", ")", "was", "a", "German", "singer", ",", "painter", "and", "cook", "."],
+    ["Her", "opera", '"', "The", "Ships", '"', "had", "its", "first", "night", "in", "the", "town", "Riga", "."],
+    ["The", "Daugava", "flows", "into", "the", "sea", "near", "Riga", "."],
+]
+ENTITIES = [
+    ("PER", [(0, 0, 2)]),
+    ("LOC", [(0, 8, 9)]),
+    ("MISC", [(1, 3, 5)]),
+    ("LOC", [(1, 13, 14), (2, 7, 8)]),
+    ("LOC", [(2, 1, 2)]),
+    ("TIME", [(0, 4, 5)]),
+]
+LABELS = [("P86", 2, 0), ("P403", 4, 3), ("P999", 0, 1)]
+
+
+@pytest.fixture
+def scripts(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The scripts of the project, by name."""
+    monkeypatch.syspath_prepend(PROJECT / "scripts")
+    return import_module
+
+
+@pytest.fixture
+def facts(scripts: Any, tmp_path: Path) -> Any:
+    for file, synsets in SYNSETS.items():
+        content = {
+            name: {"members": [word], "definition": [text], **({"hypernym": [up]} if up else {})}
+            for name, (word, text, up) in synsets.items()
+        }
+        (tmp_path / f"noun.{file}.yaml").write_text(yaml.safe_dump(content), encoding="utf8")
+    return scripts("open.facts").Facts(scripts("open.wordnet").read_wordnet(tmp_path))
+
+
+def write_docred(path: Path) -> Path:
+    entities = [
+        [{"type": kind, "sent_id": sentence, "pos": [start, end]} for sentence, start, end in mentions]
+        for kind, mentions in ENTITIES
+    ]
+    labels = [{"r": relation, "h": head, "t": tail} for relation, head, tail in LABELS]
+    path.write_text(json.dumps([{"sents": SENTENCES, "vertexSet": entities, "labels": labels}]), encoding="utf8")
+    return path
+
+
+def test_docred(scripts: Any, tmp_path: Path) -> None:
+    [document] = scripts("open.relations").read_docred(write_docred(tmp_path / "dev.json"), ROLES)
+    assert (document.starts, document.is_whole, len(document.words)) == ([0, 15, 30], True, 39)
+    found = [(one.kind, one.mentions, list(one.types)) for one in document.entities]
+    assert found == [
+        ("PER", [(0, 2)], ["composer"]),
+        ("LOC", [(8, 9)], []),
+        ("MISC", [(18, 20)], ["music"]),
+        ("LOC", [(28, 29), (37, 38)], []),
+        ("LOC", [(31, 32)], ["river"]),
+        ("TIME", [(4, 5)], []),
+    ]
+
+
+def test_fewrel(scripts: Any, tmp_path: Path) -> None:
+    path = tmp_path / "val.json"
+    sentence = {"tokens": ["Aida", "is", "by", "Verdi"], "h": ["aida", "Q1", [[0]]], "t": ["verdi", "Q2", [[3]]]}
+    path.write_text(json.dumps({"P86": [sentence], "P1": [sentence]}), encoding="utf8")
+    known, unknown = scripts("open.relations").read_fewrel(path, ROLES)
+    assert [(one.kind, one.mentions, list(one.types)) for one in known.entities] == [
+        ("MISC", [(0, 1)], ["music"]),
+        ("PER", [(3, 4)], ["composer"]),
+    ]
+    assert [(one.kind, list(one.types)) for one in unknown.entities] == [("", []), ("", [])]
+    assert not known.is_whole
+
+
+@pytest.mark.parametrize("text", ["[", "{}", "[]", '[{"sents": []}]', '{"P1": [{}]}', '{"P1": 1}', "[1]"])
+def test_files_that_have_no_relations(scripts: Any, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "dev.json"
+    path.write_text(text, encoding="utf8")
+    relations = scripts("open.relations")
+    for read in (relations.read_docred, relations.read_fewrel):
+        with pytest.raises(ValueError, match=r"B013.*dev\.json"):
+            list(read(path, ROLES))
+
+
+def test_what_the_text_says(facts: Any, scripts: Any, tmp_path: Path) -> None:
+    """Nouns before and after a name, with what is above all their meanings. "cook" is in no WordNet here."""
+    documents = scripts("open.relations").read_docred(write_docred(tmp_path / "dev.json"), ROLES)
+    [passage] = facts.mine(documents, scripts("open.passages").Passages(), NLP.vocab)
+    types = {passage.words[fact.extents[0][0]]: fact.types for fact in passage.facts}
+    assert types == {
+        "Mira": ["composer", "singer", "artist", "painter"],
+        # An opera can be a play or a building, so neither is sure.
+        "The": ["music", "opera"],
+        "Riga": ["town"],
+        "Daugava": ["river"],
+        "1911": [],
+    }
+    # "German" is no place: the sentence has it as an entity of the kind LOC.
+    assert all(passage.words[start] != "German" for fact in passage.facts for start, _ in fact.extents)
+    assert facts.describe("singer") == ["singer", "singer", "names of singers", "singer: someone who sings"]
+    assert facts.describe("opera") == ["opera", "opera", "names of operas"]
+
+
+def test_types_without_spans_are_sure(facts: Any, scripts: Any, tmp_path: Path) -> None:
+    """Types that an entity may have, but is not known to have, are not asked for."""
+    documents = list(scripts("open.relations").read_docred(write_docred(tmp_path / "dev.json"), ROLES))
+    [passage] = facts.mine(documents, scripts("open.passages").Passages(), NLP.vocab)
+    unknown = passage._replace(
+        words=["Ana", "met", "Bo"],
+        facts=[passage.facts[0]._replace(extents=[(0, 1)]), passage.facts[0]._replace(extents=[(2, 3)], types=[])],
+    )
+    docs = list(facts.draw([passage, unknown], 200, NLP.vocab, seed=1))
+    n_without = 0
+    for doc in docs:
+        labels = doc.spans["sc"].attrs["labels"]
+        found = {(span.text, span.label_) for span in doc.spans["sc"]}
+        if doc[0].text == "Ana":
+            # Bo may be an artist too.
+            assert set(labels) <= {"person", "organization", "place", "music", "opera", "town", "river"}
+        assert found == {
+            (text, label) for text, types in TRUE.items() if text in doc.text for label in types if label in labels
+        }
+        n_without += any(label not in {label for _, label in found} for label in labels)
+    assert n_without > 50
+
+
+# All types of each mention.
+TRUE = {
+    "Ana": {"person"},
+    "Bo": {"person"},
+    "Mira Holt": {"composer", "singer", "artist", "painter", "person"},
+    "The Ships": {"music", "opera"},
+    "Riga": {"town", "place"},
+    "Daugava": {"river", "place"},
+}
