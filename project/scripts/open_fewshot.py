@@ -1,0 +1,125 @@
+"""Measure what a few annotated sentences of each domain of CrossNER give: as examples, and by training on them."""
+
+import json
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import spacy
+import srsly
+import typer
+from open.corpora import DOMAINS, leave_out_misc, read_part
+from open.fewshot import STEPS, draw_shots, train_on, with_examples
+from open.zero_shot import describe_types, measure, predict
+from spacy.cli._util import setup_gpu
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+from thinc.api import Config, fix_random_seed
+from wasabi import msg
+
+from spacy_binder.analysis.component import find_component, get_component
+from spacy_binder.corpora.problems import Problems
+
+WAYS = ("examples", "trained further", "trained on them alone")
+
+
+def main(
+    model: Path,
+    config: Path,
+    assets: Path,
+    test: Path,
+    datasets: Path,
+    output: Path,
+    draws: int = 5,
+    domains: str = ",".join(DOMAINS),
+    gpu_id: int = -1,
+) -> None:
+    """Score MODEL on the files of TEST with 1, 5 and 20 sentences per type, drawn from the train parts in ASSETS.
+
+    CONFIG is what a pipeline is trained by that knows nothing else. Results that OUTPUT.jsonl has are not measured
+    again. Writes OUTPUT.json and OUTPUT.md.
+    """
+    setup_gpu(gpu_id, silent=True)
+    path = output.with_suffix(".jsonl")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    done: list[dict[str, Any]] = list(srsly.read_jsonl(path)) if path.exists() else []  # type: ignore[arg-type]
+    seen = {(row["domain"], row["n"], row["way"], row["draw"]) for row in done}
+    nlp = spacy.load(model)
+    name = find_component(nlp)
+    for draw in range(draws):
+        for domain in domains.split(","):
+            given = json.loads((datasets / f"crossner-{domain}" / "labels.json").read_text(encoding="utf8"))
+            types = describe_types(given, "description")
+            train = read_part(f"crossner-{domain}", "train", assets, datasets, nlp, Problems())
+            sentences = list(leave_out_misc(train, given))
+            for n, steps in STEPS.items():
+                shots = draw_shots(sentences, types, n, seed=draw)
+                for way in WAYS:
+                    if (domain, n, way, draw) in seen:
+                        continue
+                    pipeline, words = prepare(way, model, config, types, shots, n, steps, draw)
+                    file = test / f"crossner-{domain}.spacy"
+                    f = measure(predict(pipeline, find_component(pipeline), file, words), types)["f"]
+                    row = {"domain": domain, "n": n, "way": way, "draw": draw, "sentences": len(shots), "f": f or 0.0}
+                    done.append(row)
+                    srsly.write_jsonl(path, [row], append=True, append_new_line=False)
+                    said = f"{domain}, {n} per type ({len(shots)} sentences), {way}, draw {draw}"
+                    msg.text(f"{said}: {100 * row['f']:.1f}")
+    header = ("Way", "Per type", *DOMAINS, "mean")
+    rows = table(done)
+    msg.table(rows, header=header, divider=True, aligns=("l", *"r" * (len(header) - 1)))
+    threshold = get_component(nlp, name).cfg["threshold"]
+    srsly.write_json(output.with_suffix(".json"), {"threshold": threshold, "runs": done})
+    lines = [header, ("---", *["---:"] * (len(header) - 1)), *rows]
+    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    output.with_suffix(".md").write_text(f"# A few sentences per type\n\n{text}\n", encoding="utf8")
+
+
+def table(runs: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """RETURNS (list[tuple[str, ...]]): F1 of each way and number of sentences by domain: its mean, and its spread."""
+    rows = []
+    for way in WAYS:
+        for n in STEPS:
+            of_domain = [
+                [100 * run["f"] for run in runs if (run["way"], run["n"], run["domain"]) == (way, n, domain)]
+                for domain in DOMAINS
+            ]
+            shown = [
+                f"{fmean(one):.1f}" + (f" ± {stdev(one):.1f}" if len(one) > 1 else "") if one else "-"
+                for one in of_domain
+            ]
+            mean = f"{fmean(map(fmean, of_domain)):.1f}" if all(of_domain) else "-"
+            rows.append((way, str(n), *shown, mean))
+    return rows
+
+
+def prepare(
+    way: str, model: Path, config: Path, types: dict[str, str], shots: list[Doc], n: int, steps: int, seed: int
+) -> tuple[Language, dict[str, Any]]:
+    """RETURNS (tuple): A pipeline that has learned from some sentences, and what describes the types to it."""
+    nlp = blank_pipeline(config, types, shots, seed) if way == "trained on them alone" else spacy.load(model)
+    name = find_component(nlp)
+    pipe = get_component(nlp, name)
+    if way == "examples":
+        return nlp, pipe.with_options(with_examples(types, shots, n)).cfg["labels"]
+    pipe.cfg.update(labels=types, thresholds={}, trained=[])
+    train_on(nlp, name, shots, steps, seed)
+    return nlp, types
+
+
+def blank_pipeline(config: Path, types: dict[str, str], shots: list[Doc], seed: int) -> Language:
+    """RETURNS (Language): An untrained pipeline with the component of a config, without its other components."""
+    settings = Config().from_disk(config, interpolate=False)["components"]["binder_ner"]
+    component = Config({"components": {"binder_ner": settings}}).interpolate()["components"]["binder_ner"]
+    nlp = spacy.blank("en")
+    nlp.add_pipe(component.pop("factory"), name="binder_ner", config=component)
+    for label, text in types.items():
+        get_component(nlp, "binder_ner").add_label(label, text)
+    fix_random_seed(seed)
+    nlp.initialize(lambda: [Example(doc.copy(), doc) for doc in shots])
+    return nlp
+
+
+if __name__ == "__main__":
+    typer.run(main)
