@@ -103,6 +103,8 @@ def annotated_in_one(examples: list[Example]) -> list[Step]:
 
 
 DROPOUT = Run(plain_adam, each_doc, drop=0.5)
+IN_BFLOAT16 = {name: {"mixed_precision": True} for name in ("text_encoder", "type_encoder")}
+MIXED = Run(averaging_adam, in_parts, IN_BFLOAT16)
 RUNS = {
     "plain": Run(plain_adam, each_doc),
     "accumulated": Run(averaging_adam, in_parts, {"clip_together": True}),
@@ -172,12 +174,29 @@ def main(encoder: str, folder: str) -> None:
             "different": processes.is_same(rank),
             "first": processes.get_first(f"from {rank}"),
             "dropout": [float(tensor.sum()) for tensor in train(DROPOUT, encoder).values()],
+            "mixed": [float(tensor.sum()) for tensor in train(MIXED, encoder, torch.float32).values()],
             "torch": float(torch.rand(())),
             "random": [random.random(), float(numpy.random.rand())],
+            "gradients": add_up_gradients(rank),
             **break_gradient(encoder, rank),
             "error": give_other_batch(encoder, rank),
         }
     (Path(folder) / f"{rank}.json").write_text(json.dumps({**facts, "alone": processes.place()}))
+
+
+def add_up_gradients(rank: int) -> list[list[float]]:
+    """RETURNS (list): Sums of gradients of all shapes, as the first and the last number and the sum of all."""
+    shapes = [(), (3,), (20_000,), (20_000, 2), (200, 300), (2, 3, 5000), (4,), (4,)]
+    params = [torch.nn.Parameter(torch.zeros(shape)) for shape in shapes]
+    for param in params[:-2]:
+        param.grad = torch.zeros_like(param)
+        param.grad.view(-1)[rank - 1] = 1.0 + rank
+    # One that the second process alone has a gradient for, and one that has none.
+    params[-2].grad = torch.ones(4) if rank else None
+    processes.add_up_gradients(params)
+    assert params[-1].grad is None
+    gradients = [param.grad.reshape(-1) for param in params[:-1] if param.grad is not None]
+    return [[float(gradient[0]), float(gradient[-1]), float(gradient.sum())] for gradient in gradients]
 
 
 def break_gradient(encoder: str, rank: int) -> dict[str, Any]:

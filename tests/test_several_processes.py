@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from process_runs import DROPOUT, RUNS, train
+from process_runs import DROPOUT, MIXED, RUNS, train
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -55,6 +55,12 @@ def test_processes_know_each_other(facts: list[dict[str, Any]]) -> None:
     assert [of["first"] for of in facts] == ["from 0", "from 0"]
 
 
+def test_gradients_of_all_shapes_are_added_up(facts: list[dict[str, Any]]) -> None:
+    # The first process has a 1 at the end, the second one a 2 at the beginning.
+    expected = [[3, 3, 3], *[[2, 1, 3]] * 5, [1, 1, 4]]
+    assert [of["gradients"] for of in facts] == [expected, expected]
+
+
 def test_only_dropout_differs_between_processes(facts: list[dict[str, Any]], tiny_encoder: str) -> None:
     first, second = facts
     assert first["dropout"] == second["dropout"]
@@ -62,6 +68,13 @@ def test_only_dropout_differs_between_processes(facts: list[dict[str, Any]], tin
     assert first["torch"] != second["torch"]
     # In each process the half of the windows has a dropout of its own.
     assert first["dropout"] != [float(tensor.sum()) for tensor in train(DROPOUT, tiny_encoder).values()]
+
+
+def test_mixed_precision_differs_by_rounding(facts: list[dict[str, Any]], tiny_encoder: str) -> None:
+    first, second = facts
+    assert first["mixed"] == second["mixed"]
+    expected = [float(tensor.sum()) for tensor in train(MIXED, tiny_encoder, torch.float32).values()]
+    assert first["mixed"] == pytest.approx(expected, rel=0.02, abs=0.02)
 
 
 def test_all_skip_a_step_that_one_has_no_gradient_for(facts: list[dict[str, Any]]) -> None:

@@ -16,6 +16,8 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 TIMEOUT = timedelta(hours=1)
 # Gradients with fewer numbers are sent together.
 SHORT = 10_000
+# Gradients with more rows are those of embeddings. Rows of words that a batch does not have are zero, and not sent.
+MANY_ROWS = 10_000
 
 
 class Place(NamedTuple):
@@ -77,14 +79,26 @@ def add_up_gradients(params: Iterable[Tensor]) -> None:
             param.grad = torch.zeros_like(param) if param.grad is None else param.grad
             gradients.append(param.grad)
     # One message takes less time than hundreds of short ones. Long ones would only be copied for that.
-    short = [gradient for gradient in gradients if gradient.numel() < SHORT]
-    messages = [gradient for gradient in gradients if gradient.numel() >= SHORT]
-    if short:
-        messages.append(parameters_to_vector(short))
+    tables, short, long = [], [], []
+    for gradient in gradients:
+        is_table = gradient.dim() == 2 and len(gradient) > MANY_ROWS
+        (tables if is_table else short if gradient.numel() < SHORT else long).append(gradient)
+    rows = [_find_rows(table) for table in tables]
+    parts = [table[of_table] for table, of_table in zip(tables, rows, strict=True)]
+    messages = [*parts, *long, *([parameters_to_vector(short)] if short else [])]
     for work in filter(None, [distributed.all_reduce(message, async_op=True) for message in messages]):
         work.wait()
     if short:
         vector_to_parameters(messages[-1], short)
+    for table, of_table, part in zip(tables, rows, parts, strict=True):
+        table[of_table] = part
+
+
+def _find_rows(table: Tensor) -> Tensor:
+    """RETURNS (Tensor): The rows that are not zero in one process or more."""
+    has_row = table.any(dim=1).to(torch.uint8)
+    distributed.all_reduce(has_row, distributed.ReduceOp.MAX)
+    return has_row.nonzero()[:, 0]
 
 
 def copy_first(params: Iterable[Tensor]) -> None:
