@@ -257,6 +257,20 @@ class Errors:
         "span under doc.spans['{key}'] with a label that is not left out, and don't say which types were annotated in "
         "them. Say it by `spacy_binder.Annotated.v1` or in `labels`, or leave out the corpus."
     )
+    B073 = (
+        "[B073] Component '{name}' can't be trained on several processes: only a `binder_ner` with a text encoder of "
+        "its own can, beside components that don't learn. Add '{name}' to `frozen_components` in [training], or train "
+        "in one process: python -m spacy train"
+    )
+    B074 = (
+        "[B074] The processes that train component '{name}' have different batches. All of them have to read the same "
+        "files in the same order. Look whether the corpus is the same on all machines, and whether code of your own "
+        "draws random numbers in one process alone."
+    )
+    B075 = (
+        "[B075] `seed` in [training] is null, so that the processes would shuffle the corpus in different ways. Give "
+        "it a number."
+    )
 
 
 class Warnings:

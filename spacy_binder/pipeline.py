@@ -251,6 +251,8 @@ class BinderNER(TypedPipe):
         RETURNS (dict[str, float]): The losses.
         RAISES (ValueError): If a gold span has an unknown label, or one that was not annotated in its doc.
         """
+        from .modules.processes import add_up_number, draw_apart, is_same
+
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
@@ -275,6 +277,10 @@ class BinderNER(TypedPipe):
             self.cfg["trained"] = [*self.cfg["trained"], *new]
         set_dropout_rate(self.model, drop)
         gold = [align_gold(example, self.key, of) for example, of in zip(examples, places, strict=True)]
+        if not self._n_docs:
+            draw_apart()
+        if not is_same([types, gold, [example.predicted.text for example in examples]]):
+            raise ValueError(Errors.B074.format(name=self.name))
         output: BinderOutput[ScoredWindows]
         output, backprop = self.model.begin_update(BinderInput([example.predicted for example in examples], types))
         most_words = self.model.get_ref("scorer").attrs["max_span_length"]
@@ -286,11 +292,13 @@ class BinderNER(TypedPipe):
         self._n_docs += len(examples)
         for code, message in gold_warnings(self.gold_counts, self._n_docs, examples, self.key, self.name):
             self._warn_once(code, message)
+        total = 0.0
         for scored in output.passes:
             loss, d_scores = self.get_loss(scored, targets, len(output.windows))
             scored.backprop(d_scores)
             # A loss that is no number has gradients that are none: `finish_update` counts the step.
-            losses[self.name] += loss if isfinite(loss) else 0.0
+            total += loss if isfinite(loss) else 0.0
+        losses[self.name] += add_up_number(total)
         backprop(None)
         if sgd is not None:
             self.finish_update(sgd)

@@ -31,7 +31,7 @@ ROWS = [
     },
     {"corpora", "analysis"},
     {"app"},
-    {"cli"},
+    {"cli", "train"},
 ]
 PLACE = {name: i for i, row in enumerate(ROWS) for name in row}
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parts[-2:] != ("spacy_binder", "__init__.py"))

@@ -11,6 +11,7 @@ import torch
 from thinc.api import Model
 from torch import Tensor
 
+from ..modules.processes import add_up, place
 from ..modules.span_scorer import SpanScores
 from ..modules.type_vectors import TypeVectors
 from .examples import encode_examples, example_shifts
@@ -74,7 +75,7 @@ def forward(model: Model, X: BinderInput, is_train: bool) -> tuple[BinderOutput,
     text_encoder, type_encoder, scorer = model.layers
     encoded: EncodedText
     encoded, finish_text = text_encoder(X.docs, is_train)
-    texts, backprop_types = type_encoder([text for words in X.types for text in words.texts], is_train)
+    texts, backprop_types = _encode_types(type_encoder, [text for words in X.types for text in words.texts], is_train)
     types = _join(text_encoder, texts, X, is_train)
     d_types = torch.zeros_like(texts)
     targets = None if is_train else project_types(scorer, types)
@@ -104,6 +105,26 @@ def forward(model: Model, X: BinderInput, is_train: bool) -> tuple[BinderOutput,
         return []
 
     return BinderOutput(encoded.windows, passes()), backprop
+
+
+def _encode_types(type_encoder: Model, texts: list[str], is_train: bool) -> tuple[Tensor, Callable]:
+    """Encode descriptions. Of several processes that train, each encodes a share of them."""
+    rank, size = place()
+    if size == 1 or not is_train:
+        return type_encoder(texts, is_train)
+    share = slice(rank, None, size)
+    n_own = len(texts[share])
+    # One that has no share encodes a text all the same, which counts for nothing.
+    vectors, backprop = type_encoder(texts[share] or texts[:1], is_train)
+    all_vectors = vectors.new_zeros(len(texts), vectors.shape[1])
+    all_vectors[share] = vectors.detach()[:n_own]
+
+    def backprop_share(d_all_vectors: Tensor) -> list:
+        d_vectors = torch.zeros_like(vectors)
+        d_vectors[:n_own] = add_up(d_all_vectors)[share]
+        return backprop(d_vectors)
+
+    return add_up(all_vectors), backprop_share
 
 
 def _join(text_encoder: Model, texts: Tensor, X: BinderInput, is_train: bool) -> TypeVectors:

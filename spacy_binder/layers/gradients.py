@@ -6,20 +6,22 @@ import torch
 from thinc.api import Model
 from torch import Tensor, nn
 
+from ..modules.processes import add_up_gradients
 from .binder import BinderSettings
 from .module_shim import ModuleShim
 
 
 def prepare_gradients(model: Model, max_norm: float) -> bool:
-    """Drop all gradients if one of them is no number, else clip them by their common norm if the settings say so.
+    """Add up the gradients of all processes. Drop them if one is no number, else clip them if the settings say so.
 
-    After that each module clips its own gradients by their norm, which does nothing more.
+    They are clipped by their common norm. After that each module clips its own ones, which does nothing more.
 
     model (Model): The bi-encoder.
     max_norm (float): The largest norm. 0 means any.
     RETURNS (bool): Whether the gradients are numbers. If not, there are none left, and a step changes nothing.
     """
-    params = _params(model)
+    params = parameters(model)
+    add_up_gradients(params)
     gradients = [param.grad for param in params if param.grad is not None]
     if gradients and not torch.stack([gradient.sum().isfinite() for gradient in gradients]).all():
         for param in params:
@@ -31,7 +33,8 @@ def prepare_gradients(model: Model, max_norm: float) -> bool:
     return True
 
 
-def _params(model: Model) -> list[Tensor]:
+def parameters(model: Model) -> list[Tensor]:
+    """RETURNS (list[Tensor]): The parameters of all modules of a bi-encoder."""
     shims = [shim for node in model.walk() for shim in node.shims]
     modules = [shim.module for shim in shims if isinstance(shim, ModuleShim) and shim.is_built]
     return [param for module in modules for param in module.parameters()]

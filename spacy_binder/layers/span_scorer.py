@@ -96,8 +96,10 @@ def forward(model: Model, X: ScorerInT, is_train: bool) -> tuple[SpanScores | Fo
     module: SpanScorerModule = shim.module
     if isinstance(types, TypeTargets):
         return _search(module, encoded, types, search), lambda _: []
-    vectors = encoded.vectors.detach().float().requires_grad_()
-    texts = types.texts.detach().float().requires_grad_()
+    # Encoders may multiply in bfloat16.
+    precision = module.start.weight.dtype
+    vectors = encoded.vectors.detach().to(precision).requires_grad_()
+    texts = types.texts.detach().to(precision).requires_grad_()
     first, last = _positions(encoded)
     module.dropout.p = model.attrs["dropout_rate"]
     drop_sums = model.attrs["settings"].span_dropout == "sum"

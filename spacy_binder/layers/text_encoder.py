@@ -13,6 +13,7 @@ from thinc.api import Model, get_torch_default_device
 from torch import Tensor
 
 from ..errors import Errors, Warnings
+from ..modules.processes import ALONE, Place, place
 from ..text.windows import WindowBatch, Windows, make_windows
 from ..text.wordpieces import special_wordpieces, tokenize
 from .encoder_shim import EncoderShim
@@ -132,15 +133,16 @@ def cut_docs(model: Model, docs: list[Doc]) -> Windows:
     )
 
 
-def batch_windows(model: Model, windows: Windows) -> Iterator[WindowBatch]:
+def batch_windows(model: Model, windows: Windows, *, of: Place = ALONE) -> Iterator[WindowBatch]:
     """Pad windows of similar length to batches, the longest first.
 
     model (Model): The text encoder.
     windows (Windows): The windows.
+    of (Place): The process whose share to take. Defaults to one that is alone.
     YIELDS (WindowBatch): At most `max_batch_wordpieces` wordpieces each, unless one window is longer.
     """
     shim, settings = encoder_of(model)
-    for rows in windows.group_by_length(settings.max_batch_wordpieces):
+    for rows in windows.group_by_length(settings.max_batch_wordpieces, first=of.rank, step=of.size):
         yield windows.batch(rows, pad_id=shim.tokenizer.pad_token_id or 0)
 
 
@@ -158,7 +160,9 @@ def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[EncodedText,
 def _passes(model: Model, windows: Windows, is_train: bool) -> Iterator[EncodedWindows]:
     shim, settings = encoder_of(model)
     run = _in_training(shim, settings) if is_train else _at_inference(shim, settings)
-    for i, batch in enumerate(batch_windows(model, windows), start=1):
+    # In training the loss is a sum over windows, so that each process can take some of them.
+    batches = batch_windows(model, windows, of=place() if is_train else ALONE)
+    for i, batch in enumerate(batches, start=1):
         if i % PASSES_BETWEEN_RELEASES == 0:
             release_memory()
         vectors = run(batch)

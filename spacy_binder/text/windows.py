@@ -86,13 +86,14 @@ class Windows:
         first, last = pad(self.first[words], n_words), pad(self.last[words], n_words)
         return WindowBatch(rows, input_ids, shapes, lengths, first, last, n_words)
 
-    def group_by_length(self, max_wordpieces: int) -> Iterator[Ints1d]:
+    def group_by_length(self, max_wordpieces: int, *, first: int = 0, step: int = 1) -> Iterator[Ints1d]:
         """Group windows of similar length, the longest first.
 
         max_wordpieces (int): The most wordpieces per group, padding included. A longer window is a group of its own.
+        first, step (int): Which windows to take, counted from the longest. Default to all.
         YIELDS (Ints1d): Indices of the windows of a group.
         """
-        order = numpy.argsort(-self.lengths, kind="stable")
+        order = numpy.argsort(-self.lengths, kind="stable")[first::step]
         start = 0
         while start < len(order):
             size = max(1, max_wordpieces // int(self.lengths[order[start]]))

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import fields
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy
@@ -175,13 +175,15 @@ def test_windows_cover_all_words(bert: Any, some: list[Doc], capacity: int, stri
 
 
 @quick
-@given(st.lists(docs(), max_size=3), st.integers(2, 20), st.integers(0, 400))
-def test_batches_hold_the_ids_of_each_word(bert: Any, some: list[Doc], capacity: int, budget: int) -> None:
-    """Each window is in one batch within the budget; first and last point to the wordpieces of its words."""
+@given(st.lists(docs(), max_size=3), st.integers(2, 20), st.integers(0, 400), st.integers(1, 3))
+def test_batches_hold_the_ids_of_each_word(bert: Any, some: list[Doc], capacity: int, budget: int, n: int) -> None:
+    """Each window is in one batch within the budget, of one of n shares; first and last point to its words."""
     windows = make(some, bert, capacity=capacity, stride=1)
     pieces = [dict(expected_words(doc, bert, capacity=capacity)) for doc in some]
     seen: list[int] = []
-    for rows in windows.group_by_length(budget):
+    shares = [list(windows.group_by_length(budget, first=i, step=n)) for i in range(n)]
+    assert max(sum(map(len, share)) for share in shares) <= -(-len(windows) // n)
+    for rows in chain(*shares):
         batch = windows.batch(rows, pad_id=7)
         seen += rows.tolist()
         assert len(rows) == 1 or batch.input_ids.size <= budget
