@@ -29,7 +29,7 @@ def main(model: Path, test: Path, datasets: Path, output: Path, sentences: int =
             types = describe_types(given, mode)
             docs = predict(nlp, name, test / f"crossner-{domain}.spacy", types)
             domains[domain][mode] = measure(docs, types)
-        # The page shows what descriptions find.
+        # The page shows what names and descriptions find together.
         drawn += docs
         labels.update(types)
     summary = summarize(domains, get_component(nlp, name).cfg["threshold"])

@@ -10,10 +10,10 @@ import srsly
 import typer
 from open.corpora import DOMAINS, leave_out_misc, read_part
 from open.fewshot import STEPS, draw_shots, train_on, with_examples
-from open.zero_shot import describe_types, measure, predict
+from open.zero_shot import MODES, describe_types, measure, predict
 from spacy.cli._util import setup_gpu
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from thinc.api import Config, fix_random_seed
 from wasabi import msg
@@ -50,7 +50,7 @@ def main(
     for draw in range(draws):
         for domain in domains.split(","):
             given = json.loads((datasets / f"crossner-{domain}" / "labels.json").read_text(encoding="utf8"))
-            types = describe_types(given, "description")
+            types = describe_types(given, MODES[-1])
             train = read_part(f"crossner-{domain}", "train", assets, datasets, nlp, Problems())
             sentences = list(leave_out_misc(train, given))
             for n, steps in STEPS.items():
@@ -95,7 +95,7 @@ def table(runs: list[dict[str, Any]]) -> list[tuple[str, ...]]:
 
 
 def prepare(
-    way: str, model: Path, config: Path, types: dict[str, str], shots: list[Doc], n: int, steps: int, seed: int
+    way: str, model: Path, config: Path, types: dict[str, Any], shots: list[Doc], n: int, steps: int, seed: int
 ) -> tuple[Language, dict[str, Any]]:
     """RETURNS (tuple): A pipeline that has learned from some sentences, and what describes the types to it."""
     nlp = blank_pipeline(config, types, shots, seed) if way == "trained on them alone" else spacy.load(model)
@@ -108,7 +108,7 @@ def prepare(
     return nlp, types
 
 
-def blank_pipeline(config: Path, types: dict[str, str], shots: list[Doc], seed: int) -> Language:
+def blank_pipeline(config: Path, types: dict[str, Any], shots: list[Doc], seed: int) -> Language:
     """RETURNS (Language): An untrained pipeline with the component of a config, without its other components."""
     settings = Config().from_disk(config, interpolate=False)["components"]["binder_ner"]
     component = Config({"components": {"binder_ner": settings}}).interpolate()["components"]["binder_ner"]
@@ -117,7 +117,8 @@ def blank_pipeline(config: Path, types: dict[str, str], shots: list[Doc], seed: 
     for label, text in types.items():
         get_component(nlp, "binder_ner").add_label(label, text)
     fix_random_seed(seed)
-    nlp.initialize(lambda: [Example(doc.copy(), doc) for doc in shots])
+    gold = list(DocBin(docs=shots).get_docs(nlp.vocab))
+    nlp.initialize(lambda: [Example(doc.copy(), doc) for doc in gold])
     return nlp
 
 

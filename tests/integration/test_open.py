@@ -143,7 +143,7 @@ def test_workflow(tmp_path: Path, tiny_encoder: str) -> None:
     assert set(summary["domains"]) == set(DOMAINS) and summary["threshold"] == ner.cfg["threshold"]
     assert summary["domains"]["ai"]["name"]["n_gold"] == 6
     assert "GLiNER-bi v2, 60 M" in printed
-    assert (project / "metrics" / "open.md").read_text(encoding="utf8").count("\n|") == 8
+    assert (project / "metrics" / "open.md").read_text(encoding="utf8").count("\n|") == 9
     assert (project / "metrics" / "open.html").read_text(encoding="utf8").startswith("<!doctype html>")
 
 
@@ -309,3 +309,7 @@ def test_descriptions_of_crossner(scripts: Any) -> None:
     describe = scripts("open.zero_shot").describe_types
     assert describe(labels, "name") == {"programlang": "programming language", "x_y": "x y"}
     assert describe(labels, "description") == {"programlang": "what programs are written in: Python", "x_y": "z"}
+    assert describe(labels, "name and description") == {
+        "programlang": ["programming language", "what programs are written in: Python"],
+        "x_y": ["x y", "z"],
+    }

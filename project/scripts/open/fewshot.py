@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from spacy.language import Language
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from thinc.api import Adam, fix_random_seed, warmup_linear
 
@@ -52,7 +52,7 @@ def draw_examples(shots: Sequence[Doc], label: str, n: int) -> list[Span]:
     return [span for span in firsts if span is not None][:n]
 
 
-def with_examples(types: Mapping[str, str], shots: Sequence[Doc], n: int) -> dict[str, Any]:
+def with_examples(types: Mapping[str, Any], shots: Sequence[Doc], n: int) -> dict[str, Any]:
     """RETURNS (dict): Types for one call, each with its description and up to N example spans."""
     return {label: {"description": text, "examples": draw_examples(shots, label, n)} for label, text in types.items()}
 
@@ -70,11 +70,13 @@ def train_on(nlp: Language, name: str, shots: Sequence[Doc], steps: int, seed: i
     rng = Random(seed)
     rates = warmup_linear(RATE, max(1, round(WARM_UP * steps)), steps)
     optimizer = Adam(learn_rate=rates, L2=0.0, grad_clip=1.0, use_averages=False)  # type: ignore[arg-type]
+    # In the vocabulary of the pipeline: it may not know the labels yet.
+    gold = list(DocBin(docs=shots).get_docs(nlp.vocab))
     queue: list[Doc] = []
     with nlp.select_pipes(enable=[name]):
         for _ in range(steps):
             while len(queue) < BATCH:
-                queue += rng.sample(list(shots), len(shots))
+                queue += rng.sample(gold, len(gold))
             batch, queue = queue[:BATCH], queue[BATCH:]
             examples = [Example(_without_spans(nlp, doc), doc) for doc in batch]
             nlp.update(examples, sgd=optimizer, drop=DROPOUT)

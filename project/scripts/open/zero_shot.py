@@ -13,8 +13,8 @@ from spacy_binder.analysis.metrics import score, score_by
 
 from .corpora import DOMAINS, MISC
 
-# What describes a type: its bare name, or a sentence of what it means.
-MODES = ("name", "description")
+# What describes a type: its bare name, a sentence of what it means, or both, as two descriptions.
+MODES = ("name", "description", "name and description")
 # Mean F1 of the five domains as published, and millions of parameters: GLiNER-bi v2 (bi-encoders, as this is one).
 PUBLISHED = {
     "GLiNER-bi v2, 60 M": 54.0,
@@ -24,20 +24,21 @@ PUBLISHED = {
 }
 
 
-def describe_types(labels: Mapping[str, str], mode: str) -> dict[str, str]:
+def describe_types(labels: Mapping[str, str], mode: str) -> dict[str, Any]:
     """Describe the types of a domain, without `misc`.
 
     labels (Mapping[str, str]): What `labels.json` has: "name: description".
     mode (str): One of MODES.
-    RETURNS (dict[str, str]): What describes each label: what is before the colon, or what is after it.
+    RETURNS (dict): What describes each label: what is before the colon, what is after it, or a list of both.
     """
     kept = {label: text for label, text in labels.items() if label != MISC}
-    if mode == "name":
-        return name_labels(kept)
-    return {label: text.partition(":")[2].strip() or text for label, text in kept.items()}
+    names = name_labels(kept)
+    texts = {label: text.partition(":")[2].strip() or text for label, text in kept.items()}
+    chosen = {"name": names, "description": texts}
+    return dict(chosen[mode]) if mode in chosen else {label: [names[label], texts[label]] for label in kept}
 
 
-def predict(nlp: Language, name: str, path: Path, types: Mapping[str, str]) -> list[EvaluatedDoc]:
+def predict(nlp: Language, name: str, path: Path, types: Mapping[str, Any]) -> list[EvaluatedDoc]:
     """Find types in the docs of a file. Of spans that overlap, the best is kept.
 
     nlp (Language): The pipeline. It stays as it is.
