@@ -18,7 +18,9 @@ def serve_cli(
     wait: Annotated[
         float, Opt("--wait", min=0, help="Milliseconds that the first request of a batch waits for others")
     ] = 5,
-    batch: Annotated[int, Opt("--batch", min=1, help="The most texts per batch")] = 64,
+    batch: Annotated[
+        int, Opt("--batch", min=1, help="The most texts per batch, each counted anew after 1,000 characters")
+    ] = 64,
     queue: Annotated[int, Opt("--queue", min=1, help="The most requests that wait or are under way")] = 256,
     timeout: Annotated[float, Opt("--timeout", min=0.001, help="Seconds that a request waits for its answer")] = 30,
     max_body: Annotated[int, Opt("--max-body", min=1, help="The most bytes per request")] = 1_000_000,

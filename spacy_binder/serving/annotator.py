@@ -20,9 +20,10 @@ from .problems import ProblemError, plain
 
 logger = logging.getLogger(__name__)
 
-# Texts that go through the pipeline together. They are sorted by length, so that little is padded, and those that are
-# done are answered while the others are computed.
-TEXTS_PER_STEP = 16
+# Texts of a batch that go through the pipeline together.
+TEXTS_PER_STEP = 64
+# A text counts as one of a batch for each of them. So batches of long texts don't keep others waiting for long.
+CHARACTERS = 1000
 # Characters of a message of the pipeline that are repeated.
 LONGEST_MESSAGE = 500
 SCORE_DIGITS = 6
@@ -44,6 +45,11 @@ class Options(NamedTuple):
         labels = None if self.labels is None else {label: texts and list(texts) for label, texts in self.labels}
         given = {"labels": labels, "threshold": self.threshold}
         return {name: value for name, value in given.items() if value is not None}
+
+
+def weigh(text: str) -> int:
+    """RETURNS (int): As how many texts of a batch a text counts."""
+    return 1 + len(text) // CHARACTERS
 
 
 class Annotator:
@@ -81,8 +87,7 @@ class Annotator:
 
         options (Options): The options.
         texts (Sequence[str]): The texts.
-        YIELDS (tuple[int, list[dict]]): The place of a text, and its spans, see `messages.FoundSpan`. Short texts come
-            first.
+        YIELDS (tuple[int, list[dict]]): The place of a text, and its spans, see `messages.FoundSpan`.
         RAISES (ProblemError): If an option can't have its value, or a text has too many spans.
         """
         with self._metrics.time_batch(len(texts)), self._logged_warnings():
@@ -92,8 +97,7 @@ class Annotator:
                 pipe.with_options(**given)
             except ValueError as error:
                 raise ProblemError(422, plain(str(error), LONGEST_MESSAGE)) from None
-            order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-            pairs = ((texts[i], i) for i in order)
+            pairs = ((text, i) for i, text in enumerate(texts))
             cfg = {self.name: given}
             # What the vocabulary learns of these texts is forgotten at the end.
             with self.nlp.memory_zone():

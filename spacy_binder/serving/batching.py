@@ -73,17 +73,20 @@ class Batcher(Generic[KeyT, ItemT, ResultT]):
         compute: Callable[[KeyT, list[ItemT]], Iterable[tuple[int, ResultT]]],
         *,
         wait_seconds: float,
-        max_items: int,
+        max_weight: int,
+        weigh: Callable[[ItemT], int] = lambda _: 1,
     ) -> None:
         """
         compute (Callable): Takes options and the items of a batch, and yields index and result of each item, in any
             order, as soon as it is known.
         wait_seconds (float): How long the first job of a batch waits for others, in seconds.
-        max_items (int): The most items per batch. A job that has more is a batch of its own.
+        max_weight (int): The most weight per batch. A job that has more is a batch of its own.
+        weigh (Callable): Gives the weight of an item. Defaults to 1 for each.
         """
         self._compute = compute
         self._wait = wait_seconds
-        self._max_items = max_items
+        self._max_weight = max_weight
+        self._weigh = weigh
         self._jobs: deque[Job[KeyT, ItemT, ResultT]] = deque()
         self._changed = Condition()
         self._is_stopping = False
@@ -164,20 +167,23 @@ class Batcher(Generic[KeyT, ItemT, ResultT]):
                 first = self._jobs[0]
                 left = first.arrived + self._wait - monotonic()
                 batch = list(self._fitting(first))
-                if left <= 0 or self._is_stopping or sum(len(job.items) for job in batch) >= self._max_items:
+                if left <= 0 or self._is_stopping or sum(map(self._weight, batch)) >= self._max_weight:
                     taken = set(map(id, batch))
                     self._jobs = deque(job for job in self._jobs if id(job) not in taken)
                     return batch
                 self._changed.wait(left)
 
     def _fitting(self, first: Job[KeyT, ItemT, ResultT]) -> Iterator[Job[KeyT, ItemT, ResultT]]:
-        n_items = 0
+        weight = 0
         for job in self._jobs:
             if job.key == first.key:
-                n_items += len(job.items)
-                if n_items > self._max_items and job is not first:
+                weight += self._weight(job)
+                if weight > self._max_weight and job is not first:
                     return
                 yield job
+
+    def _weight(self, job: Job[KeyT, ItemT, ResultT]) -> int:
+        return sum(map(self._weigh, job.items))
 
     def _run(self, jobs: list[Job[KeyT, ItemT, ResultT]]) -> None:
         """Compute a batch. If it fails, its jobs are computed one by one, so that one bad item costs its job alone."""

@@ -8,7 +8,7 @@ import signal
 import socket
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Optional
 
 import uvicorn
@@ -54,13 +54,14 @@ def bind(host: str, port: int) -> socket.socket:
         warnings.warn(Warnings.BW21.format(host=host), stacklevel=2)
     try:
         family, *_, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        opened = socket.socket(family)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind(where)
+        with ExitStack() as until_bound:
+            opened = until_bound.enter_context(socket.socket(family))
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            opened.bind(where)
+            until_bound.pop_all()
         return opened
-    except (OSError, OverflowError) as error:
-        cause = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise ValueError(Errors.B083.format(host=host, port=port, cause=cause)) from None
+    except OSError as error:
+        raise ValueError(Errors.B083.format(host=host, port=port, cause=error.strerror or error)) from None
 
 
 def address(opened: socket.socket) -> str:

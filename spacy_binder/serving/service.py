@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from ..errors import Errors
-from .annotator import Annotator, Options
+from .annotator import Annotator, Options, weigh
 from .batching import Batcher, Job, NotRunningError
 from .metrics import ServerMetrics
 from .problems import ProblemError
@@ -37,7 +37,7 @@ class Service:
         self.metrics = ServerMetrics()
         self.annotator = Annotator(nlp, name, max_spans=self.limits.spans, metrics=self.metrics)
         self.batcher: Batcher[Options, str, SpansT] = Batcher(
-            self.annotator.find, wait_seconds=settings.wait_ms / 1000, max_items=settings.batch_texts
+            self.annotator.find, wait_seconds=settings.wait_ms / 1000, max_weight=settings.batch_texts, weigh=weigh
         )
         self.metrics.watch_queue(lambda: self.batcher.n_waiting)
         self._n_requests = 0

@@ -33,7 +33,9 @@ class ServerSettings(BaseModel):
     wait_ms: float = Field(
         default=5.0, ge=0, description="Milliseconds that the first request of a batch waits for others"
     )
-    batch_texts: int = Field(default=64, gt=0, description="Texts per batch")
+    batch_texts: int = Field(
+        default=64, gt=0, description="Texts per batch. A text of n characters counts as 1 + n // 1000"
+    )
     origins: tuple[str, ...] = Field(default=(), description="Web pages that may send requests (CORS)")
     hosts: tuple[str, ...] = Field(
         default=(), description="Names that requests may address the server by. If none, any name"

@@ -38,7 +38,7 @@ def computer() -> Computer:
 
 @pytest.fixture
 def batcher(computer: Computer) -> Iterator[Batcher]:
-    made: Batcher = Batcher(computer, wait_seconds=0, max_items=4)
+    made: Batcher = Batcher(computer, wait_seconds=0, max_weight=4)
     made.start()
     yield made
     computer.may_go_on.set()
@@ -78,8 +78,19 @@ def test_a_job_may_have_more_items_than_a_batch(batcher: Batcher) -> None:
     assert submit(batcher, "a", *range(9))[1].result(SECONDS) == [2 * i for i in range(9)]
 
 
+def test_heavy_items_make_small_batches(computer: Computer) -> None:
+    weighing: Batcher = Batcher(computer, wait_seconds=0, max_weight=10, weigh=lambda item: item)
+    weighing.start()
+    block(weighing, computer)
+    futures = [submit(weighing, "a", *items)[1] for items in ((4, 5), (1,), (2,), (40,), (3,))]
+    computer.may_go_on.set()
+    assert [future.result(SECONDS) for future in futures] == [[8, 10], [2], [4], [80], [6]]
+    assert [items for _, items in computer.batches[1:]] == [[4, 5, 1], [2], [40], [3]]
+    weighing.stop(SECONDS)
+
+
 def test_the_first_job_waits_for_others(computer: Computer) -> None:
-    patient: Batcher = Batcher(computer, wait_seconds=SECONDS, max_items=3)
+    patient: Batcher = Batcher(computer, wait_seconds=SECONDS, max_weight=3)
     patient.start()
     futures = [submit(patient, "a", i)[1] for i in range(3)]
     assert [future.result(SECONDS / 2) for future in futures] == [[0], [2], [4]]
@@ -131,7 +142,7 @@ def test_the_end_of_the_thread_is_told(caplog: pytest.LogCaptureFixture) -> None
     def leave(key: str, items: list[int]) -> Any:
         raise SystemExit
 
-    broken: Batcher = Batcher(leave, wait_seconds=0.05, max_items=1)
+    broken: Batcher = Batcher(leave, wait_seconds=0.05, max_weight=1)
     broken.start()
     futures = [submit(broken, "a", i)[1] for i in range(2)]
     for future in futures:

@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import os
+import re
 import socket
 import subprocess
 import sys
@@ -19,7 +21,7 @@ from ray import serve
 from spacy_binder.serving import DeploymentSettings, deployment
 
 model, port, folder = sys.argv[1:]
-ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, _temp_dir=folder)
+ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, _temp_dir=folder)
 serve.start(http_options={"host": "127.0.0.1", "port": int(port)})
 settings = {"model": model, "limits": {"texts": 2}, "max_replicas": 1}
 serve.run(deployment(DeploymentSettings.model_validate(settings)))
@@ -34,7 +36,8 @@ def ask(path, body=None):
         return error.code, json.load(error)
 
 text = "Captain Torbjørn Eide left Bodø on Tuesday."
-print(json.dumps([ask("/health"), ask("/annotate", {"texts": [text]}), ask("/annotate", {"texts": ["a"] * 3})]))
+answers = ask("/health"), ask("/annotate", {"texts": [text]}), ask("/annotate", {"texts": ["a"] * 3})
+print("RESULT", json.dumps(answers))
 serve.shutdown()
 ray.shutdown()
 """
@@ -66,9 +69,11 @@ def test_a_deployment(trained: tuple[Path, Path], tmp_path_factory: pytest.TempP
     # Ray makes sockets in the folder, and their paths have to be short.
     folder = tmp_path_factory.mktemp("r")
     arguments = [sys.executable, "-c", SCRIPT, str(trained[0]), str(port), str(folder)]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=400)
+    # Nothing is sent to Ray's makers.
+    env = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=800, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
-    health, found, refused = json.loads(done.stdout.splitlines()[-1])
+    health, found, refused = json.loads(re.findall(r"^RESULT (.*)$", done.stdout, re.M)[0])
     assert health[0] == 200 and health[1]["status"] == "ok"
     doc = spacy.load(trained[0])("Captain Torbjørn Eide left Bodø on Tuesday.")
     assert len(doc.spans["sc"]) > 0
