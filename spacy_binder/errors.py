@@ -271,6 +271,38 @@ class Errors:
         "[B075] `seed` in [training] is null, so that the processes would shuffle the corpus in different ways. Give "
         "it a number."
     )
+    B076 = (
+        "[B076] The body has more than {most:,} bytes. Send fewer or shorter texts per request, or start the server "
+        "with a larger `--max-body`."
+    )
+    B077 = (
+        "[B077] `{where}` has too much: {problem}. Send less of it per request, or start the server with larger limits."
+    )
+    B078 = "[B078] `{where}` can't be used: {problem}. /openapi.json describes what a request may have."
+    B079 = (
+        "[B079] {n:,} requests wait or are under way, which is the most that this server takes. Send the request again "
+        "in {seconds} second(s)."
+    )
+    B080 = (
+        "[B080] The request was not answered within {seconds:g} seconds. Send fewer texts per request, send it again "
+        "later, or start the server with a larger `--timeout`."
+    )
+    B081 = (
+        "[B081] The server takes no requests any more: it is being stopped, or its pipeline has ended. Start it again."
+    )
+    B082 = (
+        "[B082] The pipeline failed on a text of this request. Other requests are not affected. The server's log has "
+        "the cause. Send the texts one by one to find out which one it is."
+    )
+    B083 = (
+        "[B083] The body has the type {given!r}. Send JSON in UTF-8, with the header `Content-Type: application/json`."
+    )
+    B084 = (
+        "[B084] More than {most:,} spans were found, which is the most per answer. Set a higher threshold, or send "
+        "fewer or shorter texts, or fewer labels."
+    )
+    B085 = "[B085] The body did not arrive within {seconds:g} seconds. Send the request again."
+    B086 = "[B086] The server can't listen at {host}, port {port}: {cause}. Give another `--host` or `--port`."
 
 
 class Warnings:
@@ -357,4 +389,8 @@ class Warnings:
     BW20 = (
         "[BW20] `labels` of the corpus '{name}' names labels that don't occur in it: {labels}. Their types count as "
         "annotated where a document doesn't say it. Look whether they are misspelt. There are: {known}."
+    )
+    BW21 = (
+        "[BW21] The server listens at {host}, so that other computers can send requests. It has no login and no "
+        "encryption. Put a proxy in front of it that has them, or leave out `--host`."
     )

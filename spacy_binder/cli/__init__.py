@@ -13,6 +13,7 @@ from .evaluate import evaluate_cli
 from .init_config import init_config_cli
 from .optimize import optimize_cli
 from .output import warning_text
+from .serve import serve_cli
 
 binder_cli = Typer(name="binder", help="Commands of spacy-binder", no_args_is_help=True)
 spacy_cli.add_typer(binder_cli)
@@ -31,3 +32,4 @@ binder_cli.command("compact")(compact_cli)
 binder_cli.command("convert")(convert_cli)
 binder_cli.command("init-config")(init_config_cli)
 binder_cli.command("app")(app_cli)
+binder_cli.command("serve")(serve_cli)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Optional
 
 import numpy
 
@@ -86,19 +87,46 @@ class Windows:
         first, last = pad(self.first[words], n_words), pad(self.last[words], n_words)
         return WindowBatch(rows, input_ids, shapes, lengths, first, last, n_words)
 
-    def group_by_length(self, max_wordpieces: int, *, first: int = 0, step: int = 1) -> Iterator[Ints1d]:
+    def group_by_length(
+        self, max_wordpieces: int, *, first: int = 0, step: int = 1, cost: Optional[int] = None
+    ) -> Iterator[Ints1d]:
         """Group windows of similar length, the longest first.
 
         max_wordpieces (int): The most wordpieces per group, padding included. A longer window is a group of its own.
         first, step (int): Which windows to take, counted from the longest. Default to all.
+        cost (int, optional): What a group costs beside its wordpieces, in wordpieces. Groups and their padding then
+            cost as little as possible together. If None, there are few groups, whatever their padding.
         YIELDS (Ints1d): Indices of the windows of a group.
         """
         order = numpy.argsort(-self.lengths, kind="stable")[first::step]
+        if cost is not None:
+            for start, end in _cheapest_groups(self.lengths[order], max_wordpieces, cost):
+                yield order[start:end]
+            return
         start = 0
         while start < len(order):
             size = max(1, max_wordpieces // int(self.lengths[order[start]]))
             yield order[start : start + size]
             start += size
+
+
+def _cheapest_groups(lengths: Ints1d, max_wordpieces: int, cost: int) -> list[tuple[int, int]]:
+    """RETURNS (list): Start and end of each group of lengths, which fall. They cost least, padding included."""
+    n = len(lengths)
+    least = numpy.full(n + 1, numpy.iinfo("int64").max)
+    least[0] = 0
+    start_of = numpy.zeros(n + 1, dtype="int64")
+    for start, length in enumerate(lengths.tolist()):
+        size = min(n - start, max(1, max_wordpieces // length))
+        costs = least[start] + cost + length * numpy.arange(1, size + 1)
+        ends = slice(start + 1, start + size + 1)
+        start_of[ends] = numpy.where(costs < least[ends], start, start_of[ends])
+        least[ends] = numpy.minimum(least[ends], costs)
+    groups, end = [], n
+    while end > 0:
+        groups.append((int(start_of[end]), end))
+        end = groups[-1][0]
+    return groups[::-1]
 
 
 def cut_words(word_start: Ints1d, sentence: Ints1d, *, capacity: int, stride: int) -> list[tuple[int, int]]:

@@ -174,6 +174,41 @@ def test_windows_cover_all_words(bert: Any, some: list[Doc], capacity: int, stri
         assert covered == words
 
 
+def batch_cost(groups: Sequence[Sequence[int]], cost: int) -> int:
+    """RETURNS (int): The padded wordpieces of groups of lengths, and the cost of each group."""
+    return sum(cost + max(group) * len(group) for group in groups)
+
+
+def partitions(lengths: list[int]) -> list[list[list[int]]]:
+    """RETURNS (list): All ways to cut a list into groups of neighbours."""
+    if not lengths:
+        return [[]]
+    heads = range(1, len(lengths) + 1)
+    return [[lengths[:n], *rest] for n in heads for rest in partitions(lengths[n:])]
+
+
+def with_lengths(lengths: list[int]) -> Windows:
+    """RETURNS (Windows): Windows that have nothing but lengths."""
+    nothing = numpy.zeros(0, dtype="int64")
+    values = {field.name: nothing for field in fields(Windows)}
+    return Windows(**{**values, "lengths": numpy.array(lengths, dtype="int64")})
+
+
+@quick
+@given(st.lists(st.integers(1, 60), max_size=8), st.integers(1, 150), st.integers(0, 80))
+def test_groups_cost_least(lengths: list[int], budget: int, cost: int) -> None:
+    """Of all ways to cut the sorted windows into groups within the budget, none needs less."""
+    groups = [[lengths[row] for row in rows] for rows in with_lengths(lengths).group_by_length(budget, cost=cost)]
+    assert sorted(length for group in groups for length in group) == sorted(lengths)
+    assert [max(group) for group in groups] == sorted((max(group) for group in groups), reverse=True)
+    allowed = [
+        some
+        for some in partitions(sorted(lengths, reverse=True))
+        if all(len(group) == 1 or max(group) * len(group) <= budget for group in some)
+    ]
+    assert batch_cost(groups, cost) == min(batch_cost(some, cost) for some in allowed)
+
+
 @quick
 @given(st.lists(docs(), max_size=3), st.integers(2, 20), st.integers(0, 400), st.integers(1, 3))
 def test_batches_hold_the_ids_of_each_word(bert: Any, some: list[Doc], capacity: int, budget: int, n: int) -> None:

@@ -1,0 +1,137 @@
+"""Texts → spans as plain data, by a pipeline. It is used by one thread."""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Optional
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ..analysis.component import get_component
+from ..descriptions import read_words
+from ..errors import Errors
+from .metrics import ServerMetrics
+from .problems import ProblemError, plain
+
+logger = logging.getLogger(__name__)
+
+# Texts of a batch that go through the pipeline together.
+TEXTS_PER_STEP = 64
+# A text counts as one of a batch for each of them. So batches of long texts don't keep others waiting for long.
+CHARACTERS = 1000
+# Characters of a message of the pipeline that are repeated.
+LONGEST_MESSAGE = 500
+SCORE_DIGITS = 6
+
+
+class Options(NamedTuple):
+    """What a request asks for.
+
+    labels (tuple, optional): Each label with its descriptions, or with None if the pipeline describes it. If None, the
+        labels of the pipeline.
+    threshold (float, optional): The score that spans have to exceed. If None, that of the pipeline.
+    """
+
+    labels: Optional[tuple[tuple[str, Optional[tuple[str, ...]]], ...]] = None
+    threshold: Optional[float] = None
+
+    def for_component(self) -> dict[str, Any]:
+        """RETURNS (dict): The options as `component_cfg` takes them."""
+        labels = None if self.labels is None else {label: texts and list(texts) for label, texts in self.labels}
+        given = {"labels": labels, "threshold": self.threshold}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def weigh(text: str) -> int:
+    """RETURNS (int): As how many texts of a batch a text counts."""
+    return 1 + len(text) // CHARACTERS
+
+
+class Annotator:
+    """Finds spans with a pipeline."""
+
+    def __init__(self, nlp: Language, name: str, *, max_spans: int, metrics: ServerMetrics) -> None:
+        """
+        nlp (Language): The pipeline.
+        name (str): Its `binder_ner`.
+        max_spans (int): The most spans per text.
+        metrics (ServerMetrics): They count what is done.
+        """
+        self.nlp = nlp
+        self.name = name
+        self._max_spans = max_spans
+        self._metrics = metrics
+
+    @property
+    def labels(self) -> dict[str, dict[str, Any]]:
+        """RETURNS (dict): Descriptions, number of examples and threshold of each label of the pipeline."""
+        pipe = get_component(self.nlp, self.name)
+        found = {}
+        for label, value in pipe.label_data.items():
+            words = read_words(value)
+            threshold = pipe.cfg["thresholds"].get(label, pipe.cfg["threshold"])
+            found[label] = {
+                "descriptions": list(words.texts),
+                "examples": len(words.examples),
+                "threshold": threshold,
+            }
+        return found
+
+    def find(self, options: Options, texts: Sequence[str]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+        """Find the spans of texts with the same options.
+
+        options (Options): The options.
+        texts (Sequence[str]): The texts.
+        YIELDS (tuple[int, list[dict]]): The place of a text, and its spans, see `messages.FoundSpan`.
+        RAISES (ProblemError): If an option can't have its value, or a text has too many spans.
+        """
+        with self._metrics.time_batch(len(texts)), self._logged_warnings():
+            pipe = get_component(self.nlp, self.name)
+            given = options.for_component()
+            try:
+                pipe.with_options(**given)
+            except ValueError as error:
+                raise ProblemError(422, plain(str(error), LONGEST_MESSAGE)) from None
+            pairs = ((text, i) for i, text in enumerate(texts))
+            cfg = {self.name: given}
+            # What the vocabulary learns of these texts is forgotten at the end.
+            with self.nlp.memory_zone():
+                for doc, i in self.nlp.pipe(pairs, as_tuples=True, batch_size=TEXTS_PER_STEP, component_cfg=cfg):
+                    spans = self._spans_of(doc, texts[i], pipe.key)
+                    self._metrics.count_text(len(doc), len(spans))
+                    yield i, spans
+
+    def _spans_of(self, doc: Doc, text: str, key: str) -> list[dict[str, Any]]:
+        group = doc.spans[key]
+        if len(group) > self._max_spans:
+            raise ProblemError(422, Errors.B084.format(most=self._max_spans))
+        return [
+            {
+                "start": (start := span.start_char),
+                "end": (end := span.end_char),
+                "label": span.label_,
+                "score": round(score, SCORE_DIGITS),
+                "text": text[start:end],
+            }
+            for span, score in zip(group, group.attrs["scores"].tolist(), strict=True)
+        ]
+
+    @contextmanager
+    def _logged_warnings(self) -> Iterator[None]:
+        """Log the warnings inside a `with` block, and count them by code."""
+        with warnings.catch_warnings(record=True) as caught:
+            # Python remembers none of them.
+            warnings.simplefilter("always")
+            try:
+                yield
+            finally:
+                for warning in caught:
+                    message = str(warning.message)
+                    code = re.match(r"\[([A-Z]+\d+)\]", message)
+                    self._metrics.count_warning(code[1] if code else "other")
+                    logger.warning(plain(message, LONGEST_MESSAGE))
