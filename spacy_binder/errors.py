@@ -257,6 +257,55 @@ class Errors:
         "span under doc.spans['{key}'] with a label that is not left out, and don't say which types were annotated in "
         "them. Say it by `spacy_binder.Annotated.v1` or in `labels`, or leave out the corpus."
     )
+    B073 = (
+        "[B073] {what} needs the package {package}, which isn't installed. Install it by "
+        '`pip install "spacy-binder[{extra}]"`.'
+    )
+    B074 = (
+        "[B074] {path} has other columns than {first}. It has: {columns}. The other one has: {others}. Annotate files "
+        "with different columns one after the other, each to a folder of its own."
+    )
+    B075 = (
+        "[B075] The format of {path} can't be told by the names of its files. Found: {found}. Name one by `--format`: "
+        "{known}. Files of other formats in the folder are then left out."
+    )
+    B076 = (
+        "[B076] The row {place} has something under '{field}' already, and it would be overwritten. Name another "
+        "field for the spans by `--spans-field`."
+    )
+    B077 = (
+        "[B077] None of the {n} row(s) of {place} has a text under '{field}'. The first rows have: {known}. Name the "
+        "field with the text by `--text-field`."
+    )
+    B078 = (
+        "[B078] {n} row(s) have the same id under '{field}' as an earlier one: {first}. Ids say which rows are done. "
+        "Make them different, or name another field by `--id-field`. Rows without that field are named by their file "
+        "and number."
+    )
+    B079 = (
+        "[B079] The folder {output} is not empty, and was not written by this command. Name another one, or one that "
+        "doesn't exist."
+    )
+    B080 = (
+        "[B080] {output} has rows that were annotated in another way: {changed}. To go on with them, give the same "
+        "model, rows and options. To annotate anew, name another folder, or remove this one."
+    )
+    B081 = (
+        "[B081] A worker process was killed. The usual cause is want of memory: give fewer `--workers`, or a smaller "
+        "`--batch-size`. Then run the command again. It goes on where it was stopped."
+    )
+    B082 = (
+        "[B082] The rows don't add up: {rows_in} were read, {out} were written and {failed} failed. Somebody else may "
+        "have changed the files of {folder}, or of the rows. Remove that folder and run the command again."
+    )
+    B083 = (
+        "[B083] A shard can't be written: {cause}. These shards are whole, and nothing is left of others: {whole}. "
+        "Mend the cause and run the command again. It goes on where it was stopped."
+    )
+    B084 = (
+        "[B084] Ray stopped: {cause}. These shards are whole: {whole}. Mend the cause and run the command again. It "
+        "goes on with the rows that are missing."
+    )
 
 
 class Warnings:
