@@ -66,6 +66,12 @@ class Annotator:
         pipe.with_options(**options)
         self.nlp("One two.", component_cfg=self._cfg)
 
+    @property
+    def folder(self) -> Path:
+        """RETURNS (Path): The folder that the pipeline was loaded from."""
+        assert self.nlp.path is not None
+        return Path(self.nlp.path)
+
     def annotate(self, batch: Sequence[Row], rows: RowFormat) -> list[AnnotatedRow]:
         """Annotate some rows at once. If that fails, they are tried one by one.
 

@@ -19,6 +19,7 @@ from .ray_engine import annotate_by_ray, require_ray
 from .shards import ShardFolder, naming_whole_shards
 
 ENGINES = ("local", "ray")
+DEFAULT_FIELDS = Fields("text", "id", "")
 
 
 class Progress(Protocol):
@@ -55,7 +56,7 @@ class Job:
     source: Path
     output: Path
     format: str = "auto"
-    fields: Fields = Fields("text", "id", "")
+    fields: Fields = DEFAULT_FIELDS
     by_line: bool = False
     engine: str = "local"
     workers: int = 1
@@ -125,16 +126,14 @@ def annotate_corpus(job: Job, bar: BarT, tell: Callable[[str], object]) -> dict[
                 for n in write_shards(annotated, shards, n_done=len(before), size=job.shard):
                     progress.update(n)
         seconds = perf_counter() - start
-        return write_manifest(
-            shards, job.model.model, settings, rows_in=inventory.rows, before=before, seconds=seconds
-        )
+        return write_manifest(shards, job.model.model, settings, rows_in=inventory.rows, before=before, seconds=seconds)
 
 
 def _settings(job: Job, source: Source, annotator: Annotator, inventory: Inventory) -> dict[str, Any]:
     """RETURNS (dict): Whatever decides what the shards have in them. A run goes on with the same settings only."""
     model = job.model
     return {
-        "model_checksum": model_checksum(annotator.nlp.path),
+        "model_checksum": model_checksum(annotator.folder),
         "component": annotator.component,
         "labels": model.labels,
         "threshold": model.threshold,

@@ -6,9 +6,10 @@ import logging
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from ..errors import Errors
 from .annotator import ModelSettings
@@ -51,7 +52,7 @@ def annotate_by_ray(
     show_progress (bool): Whether Ray shows its progress bars. Defaults to False.
     RAISES (ValueError): If Ray stops.
     """
-    with _cluster(address, workers):
+    with cluster(address, workers):
         import ray
         from ray.data import ActorPoolStrategy, DataContext
         from ray.data.checkpoint import CheckpointConfig
@@ -63,10 +64,10 @@ def annotate_by_ray(
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         context = DataContext.get_current().copy()
         context.enable_progress_bars = show_progress
-        context.checkpoint_config = CheckpointConfig(
-            ID, str((shards.output / CHECKPOINT).resolve()), delete_checkpoint_on_success=False
-        )
-        context.checkpoint_config.checkpoint_actor_memory_bytes = CHECKPOINT_MEMORY
+        checkpoint = (shards.output / CHECKPOINT).resolve()
+        resuming = CheckpointConfig(ID, str(checkpoint), delete_checkpoint_on_success=False)
+        resuming.checkpoint_actor_memory_bytes = CHECKPOINT_MEMORY
+        context.checkpoint_config = resuming
         has_gpu = model.gpu_id >= 0
         try:
             with DataContext.current(context):
@@ -100,48 +101,40 @@ def _cause(error: BaseException) -> str:
 
 
 @contextmanager
-def _cluster(address: str, workers: int) -> Iterator[None]:
-    """Connect with a cluster, or start one on this machine and end it."""
+def cluster(address: str, workers: int) -> Iterator[None]:
+    """Connect with a cluster, or start one on this machine and end it. One that is connected already is used.
+
+    address (str): Its address. Empty for that in RAY_ADDRESS, or else for a new one.
+    workers (int): The workers that a new one is for.
+    """
     address = address or os.environ.get("RAY_ADDRESS", "")
     if not address:
-        with TemporaryDirectory(prefix="ray-") as folder:
-            _prepare_environment()
-            import ray
-
-            ray.init(
-                num_cpus=workers + OTHER_CORES,
-                include_dashboard=False,
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-                _temp_dir=folder,
-            )
-            try:
-                yield
-            finally:
-                ray.shutdown()
-        return
+        _prepare_environment()
     import ray
 
     if ray.is_initialized():
         yield
         return
-    ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
-    try:
+    with ExitStack() as stack:
+        options: dict[str, Any] = {"address": address}
+        if not address:
+            folder = stack.enter_context(TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True))
+            options = {"num_cpus": workers + OTHER_CORES, "include_dashboard": False, "_temp_dir": folder}
+        ray.init(logging_level=logging.ERROR, log_to_driver=False, **options)
+        stack.callback(ray.shutdown)
         yield
-    finally:
-        ray.shutdown()
 
 
 def _prepare_environment() -> None:
     """Set what Ray reads when it is imported and when it starts a cluster on this machine.
 
-    It reports nothing to its makers, and says what is wrong by errors alone. It listens on loopback alone: the variable's name speaks of other systems, where
-    that is the default. The cluster has a secret of its own, so that Ray writes none to the home folder.
+    It reports nothing to its makers, and says what is wrong by errors alone. It listens on loopback alone: the
+    variable's name speaks of other systems, where that is the default. The cluster has a secret of its own, so that
+    Ray writes none to the home folder.
     """
     # The pipeline was tried in this process, and Ray's processes are forked from it.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))

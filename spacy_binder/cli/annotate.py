@@ -32,10 +32,14 @@ def annotate_cli(
         str,
         Opt("--spans-field", help="Field that receives the spans. By default spans; in docs the component's key"),
     ] = "",
-    lines: Annotated[bool, Opt("--lines", help="Each line of plain text is a row. By default each file is one")] = False,
+    lines: Annotated[
+        bool, Opt("--lines", help="Each line of plain text is a row. By default each file is one")
+    ] = False,
     labels: Annotated[
         Optional[Path],
-        Opt("--labels", help="JSON file with other labels: an object of labels and descriptions, or a list", exists=True),
+        Opt(
+            "--labels", help="JSON file with other labels: an object of labels and descriptions, or a list", exists=True
+        ),
     ] = None,
     threshold: Annotated[
         Optional[float], Opt("--threshold", help="Score that spans have to exceed. By default the component's")
@@ -49,9 +53,13 @@ def annotate_cli(
         int, Opt("--batch-size", min=0, help="Rows that are annotated at once. 0 for the pipeline's batch size")
     ] = 0,
     shard: Annotated[int, Opt("--shard", min=1, help="Maximum number of rows per shard. Ray only aims at it")] = 1000,
-    max_length: Annotated[int, Opt("--max-length", min=1, help="Longest text in characters. Longer ones fail")] = 1_000_000,
+    max_length: Annotated[
+        int, Opt("--max-length", min=1, help="Longest text in characters. Longer ones fail")
+    ] = 1_000_000,
     component: Annotated[str, Opt("--component", help="Name of the binder_ner, if there are several")] = "",
-    gpu_id: Annotated[int, Opt("--gpu-id", "-g", help="GPU to run on, -1 for the CPU. With Ray, a GPU per worker")] = -1,
+    gpu_id: Annotated[
+        int, Opt("--gpu-id", "-g", help="GPU to run on, -1 for the CPU. With Ray, a GPU per worker")
+    ] = -1,
 ) -> None:
     """Find the spans of all rows of IN.
 
