@@ -197,9 +197,13 @@ def test_full_disk(
     source = write_rows(tmp_path / "in.jsonl", rows)
     printed = annotate(*command(model, source, disk / "out"), exit_code=1)
     assert "B084" in printed and "No space left on device" in printed
-    names = [path.name for path in sorted((disk / "out" / "shards").iterdir())]
-    assert len(names) == 2
-    assert f"These shards are whole: 2 ({', '.join(names)})" in printed
+    # Ray may write the shard that doesn't fit before the others.
+    written = sorted((disk / "out" / "shards").iterdir())
+    names = [path.name for path in written if path.stem in {done.stem for done in committed(disk / "out")}]
+    assert [path.name for path in written if path.suffix != ".jsonl"] == []
+    shown = f"{len(names)} ({', '.join(names)})" if names else "none"
+    assert f"These shards are whole: {shown}" in printed
+    assert {row["id"] for row in read_rows(disk / "out")} <= set(range(24)) - {20}
     assert not (disk / "out" / "manifest.json").exists()
 
 
