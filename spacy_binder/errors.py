@@ -303,6 +303,55 @@ class Errors:
     )
     B085 = "[B085] The body did not arrive within {seconds:g} seconds. Send the request again."
     B086 = "[B086] The server can't listen at {host}, port {port}: {cause}. Give another `--host` or `--port`."
+    B087 = (
+        "[B087] {what} needs the package {package}, which isn't installed. Install it by "
+        '`pip install "spacy-binder[{extra}]"`.'
+    )
+    B088 = (
+        "[B088] {path} has other columns than {first}. It has: {columns}. The other one has: {others}. Annotate files "
+        "with different columns one after the other, each to a folder of its own."
+    )
+    B089 = (
+        "[B089] The format of {path} can't be told by the names of its files. Found: {found}. Name one by `--format`: "
+        "{known}. Files of other formats in the folder are then left out."
+    )
+    B090 = (
+        "[B090] The row {place} has something under '{field}' already, and it would be overwritten. Name another "
+        "field for the spans by `--spans-field`."
+    )
+    B091 = (
+        "[B091] None of the {n} row(s) of {place} has a text under '{field}'. The first rows have: {known}. Name the "
+        "field with the text by `--text-field`."
+    )
+    B092 = (
+        "[B092] {n} row(s) have the same id under '{field}' as an earlier one: {first}. Ids say which rows are done. "
+        "Make them different, or name another field by `--id-field`. Rows without that field are named by their file "
+        "and number."
+    )
+    B093 = (
+        "[B093] The folder {output} is not empty, and was not written by this command. Name another one, or one that "
+        "doesn't exist."
+    )
+    B094 = (
+        "[B094] {output} has rows that were annotated in another way: {changed}. To go on with them, give the same "
+        "model, rows and options. To annotate anew, name another folder, or remove this one."
+    )
+    B095 = (
+        "[B095] A worker process was killed. The usual cause is want of memory: give fewer `--workers`, or a smaller "
+        "`--batch-size`. Then run the command again. It goes on where it was stopped."
+    )
+    B096 = (
+        "[B096] The rows don't add up: {rows_in} were read, {out} were written and {failed} failed. Somebody else may "
+        "have changed the files of {folder}, or of the rows. Remove that folder and run the command again."
+    )
+    B097 = (
+        "[B097] A shard can't be written: {cause}. These shards are whole, and nothing is left of others: {whole}. "
+        "Mend the cause and run the command again. It goes on where it was stopped."
+    )
+    B098 = (
+        "[B098] Ray stopped: {cause}. These shards are whole: {whole}. Mend the cause and run the command again. It "
+        "goes on with the rows that are missing."
+    )
 
 
 class Warnings:

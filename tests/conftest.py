@@ -2,6 +2,9 @@
 
 import json
 import os
+import resource
+import subprocess
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from operator import itemgetter
 from pathlib import Path
@@ -164,3 +167,19 @@ def trained(tmp_path_factory: pytest.TempPathFactory, small_encoder: str) -> tup
             nlp.to_disk(model)
             DocBin(docs=[example.reference for example in examples]).to_disk(data)
     return model, data
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[tuple[Path, Callable[[], None]]]:
+    """A folder on a disk of 200 kB, or where nothing can be mounted one for files of 100 kB; and what enlarges it."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)], capture_output=True)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if mounted.returncode == 0:
+        yield disk, lambda: subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True) and None
+        subprocess.run(["umount", str(disk)], check=True)
+        return
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    yield disk, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

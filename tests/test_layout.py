@@ -30,7 +30,7 @@ ROWS = [
         "pipeline",
     },
     {"corpora", "analysis"},
-    {"app", "serving"},
+    {"annotation", "app", "serving"},
     {"cli", "train"},
 ]
 PLACE = {name: i for i, row in enumerate(ROWS) for name in row}

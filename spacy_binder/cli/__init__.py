@@ -5,6 +5,7 @@ import warnings
 from spacy.cli._util import app as spacy_cli
 from typer import Typer
 
+from .annotate import annotate_cli
 from .app import app_cli
 from .calibrate import calibrate_cli
 from .compact import compact_cli
@@ -31,5 +32,6 @@ binder_cli.command("optimize")(optimize_cli)
 binder_cli.command("compact")(compact_cli)
 binder_cli.command("convert")(convert_cli)
 binder_cli.command("init-config")(init_config_cli)
+binder_cli.command("annotate")(annotate_cli)
 binder_cli.command("app")(app_cli)
 binder_cli.command("serve")(serve_cli)

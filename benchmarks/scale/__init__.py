@@ -1,0 +1,1 @@
+"""Speed and memory of `spacy binder annotate`, compared with `nlp.pipe` in one process with one thread."""

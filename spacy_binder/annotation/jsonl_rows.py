@@ -1,0 +1,89 @@
+"""Rows in JSONL: one JSON object per line. A row keeps all that it has, and gets a list of spans."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from ..corpora.files import open_file
+from .rows import FoundSpan, Row, RowFormat, id_or_place, require_text
+
+# Scores are exact to float32, which has seven digits.
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class JsonlRows(RowFormat):
+    """Rows in JSONL.
+
+    text_field (str): The field with the text.
+    id_field (str): The field with the id.
+    spans_field (str): The field that receives the spans.
+    """
+
+    text_field: str
+    id_field: str
+    spans_field: str
+    name = "jsonl"
+    suffixes = (".jsonl", ".jsonlines", ".ndjson")
+    shard_suffix = ".jsonl"
+
+    def read(self, path: Path, place: str) -> Iterator[Row]:
+        # A line that is no JSON is a row that will fail. It does not stop the others.
+        with open_file(path) as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    at = f"{place}:{number}"
+                    yield Row(id_or_place(self._read_id(line), at), at, line)
+
+    def _read_id(self, line: bytes) -> Any:
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            return None
+        return value.get(self.id_field) if isinstance(value, dict) else None
+
+    def fields(self, content: bytes) -> list[str]:
+        try:
+            value = json.loads(content)
+        except (ValueError, RecursionError):
+            return []
+        return list(value) if isinstance(value, dict) else []
+
+    def given(self, content: bytes, vocab: Vocab) -> str | Doc:
+        value = json.loads(content)
+        if not isinstance(value, dict):
+            raise ValueError(f"the line has to be a JSON object, but is a value of the type {type(value).__name__}")
+        if self.text_field not in value:
+            raise ValueError(f"there is no `{self.text_field}`")
+        return require_text(value[self.text_field], self.text_field)
+
+    def annotated(self, content: bytes, spans: Sequence[FoundSpan], vocab: Vocab) -> bytes:
+        return write_object({**json.loads(content), self.spans_field: span_objects(spans)})
+
+    def write(self, path: Path, contents: Iterable[bytes]) -> None:
+        with path.open("wb") as file:
+            file.writelines(contents)
+
+    def count(self, path: Path) -> int:
+        with path.open("rb") as file:
+            return sum(1 for _ in file)
+
+
+def span_objects(spans: Sequence[FoundSpan]) -> list[dict[str, Any]]:
+    """RETURNS (list[dict]): Spans as JSON has them."""
+    return [{**span._asdict(), "score": round(span.score, DIGITS)} for span in spans]
+
+
+def write_object(value: dict[str, Any]) -> bytes:
+    """RETURNS (bytes): A line of JSONL. Letters are written as they are, unless there is a lone surrogate."""
+    try:
+        return json.dumps(value, ensure_ascii=False).encode() + b"\n"
+    except UnicodeEncodeError:
+        return json.dumps(value).encode() + b"\n"

@@ -1,0 +1,138 @@
+"""Rows in Parquet. A row keeps its columns and their types, and gets a column of spans. Needs pyarrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from ..errors import Errors
+from .rows import FoundSpan, Row, RowFormat, id_or_place, require_text
+
+# Rows that are read at a time.
+BATCH = 1000
+
+
+@dataclass(frozen=True)
+class ParquetRows(RowFormat):
+    """Rows in Parquet. The content of a row is a table of one row, with its schema.
+
+    text_field (str): The column with the text.
+    id_field (str): The column with the id.
+    spans_field (str): The column that receives the spans.
+    schema (bytes): The schema of all files, from `common_schema`.
+    """
+
+    text_field: str
+    id_field: str
+    spans_field: str
+    schema: bytes = b""
+    name = "parquet"
+    suffixes = (".parquet", ".pq")
+    shard_suffix = ".parquet"
+
+    def read(self, path: Path, place: str) -> Iterator[Row]:
+        number = 0
+        with _open(path) as file:
+            batches = file.iter_batches(BATCH)
+            while True:
+                try:
+                    batch = next(batches, None)
+                except Exception as error:
+                    raise ValueError(Errors.B044.format(path=path, cause=error)) from None
+                if batch is None:
+                    return
+                has_id = self.id_field in batch.schema.names
+                ids = batch.column(self.id_field).to_pylist() if has_id else [None] * len(batch)
+                for i, value in enumerate(ids):
+                    number += 1
+                    at = f"{place}:{number}"
+                    yield Row(id_or_place(value, at), at, _pack(batch.slice(i, 1)))
+
+    def fields(self, content: bytes) -> list[str]:
+        return list(_unpack(content).schema.names)
+
+    def given(self, content: bytes, vocab: Vocab) -> str | Doc:
+        return require_text(_unpack(content).column(self.text_field)[0].as_py(), self.text_field)
+
+    def annotated(self, content: bytes, spans: Sequence[FoundSpan], vocab: Vocab) -> bytes:
+        import pyarrow
+
+        value = pyarrow.array([[span._asdict() for span in spans]], type=_spans_type())
+        return _pack(_unpack(content).append_column(self.spans_field, value))
+
+    def write(self, path: Path, contents: Iterable[bytes]) -> None:
+        import pyarrow
+        from pyarrow import parquet
+
+        schema = pyarrow.ipc.read_schema(pyarrow.py_buffer(self.schema))
+        empty = schema.append(pyarrow.field(self.spans_field, _spans_type())).empty_table()
+        tables = [_unpack(content) for content in contents]
+        # The schema with the notes of other libraries that it has, such as pandas, is that of the empty table.
+        whole = pyarrow.concat_tables([empty, *(table.replace_schema_metadata(schema.metadata) for table in tables)])
+        parquet.write_table(whole.combine_chunks(), path)
+
+    def count(self, path: Path) -> int:
+        with _open(path) as file:
+            return int(file.metadata.num_rows)
+
+
+def common_schema(files: Sequence[Path]) -> bytes:
+    """Read the schema of Parquet files.
+
+    files (Sequence[Path]): The files.
+    RETURNS (bytes): The schema of all of them.
+    RAISES (ImportError): If pyarrow is not installed.
+    RAISES (ValueError): If a file is no Parquet, or has other columns than the first one.
+    """
+    if find_spec("pyarrow") is None:
+        raise ImportError(Errors.B087.format(what="Parquet", package="pyarrow", extra="parquet"))
+    first: Any = None
+    for path in files:
+        with _open(path) as file:
+            schema = file.schema_arrow
+        first = schema if first is None else first
+        if not schema.equals(first):
+            raise ValueError(Errors.B088.format(path=path, columns=_show(schema), first=files[0], others=_show(first)))
+    return first.serialize().to_pybytes()
+
+
+def _show(schema: Any) -> str:
+    return ", ".join(f"{field.name} ({field.type})" for field in schema)
+
+
+def _open(path: Path) -> Any:
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        return ParquetFile(path)
+    except Exception as error:
+        # Each kind of damage has an error of its own.
+        raise ValueError(Errors.B044.format(path=path, cause=error)) from None
+
+
+def _spans_type() -> Any:
+    import pyarrow
+
+    parts = {"start": pyarrow.int64(), "end": pyarrow.int64(), "label": pyarrow.string(), "score": pyarrow.float32()}
+    return pyarrow.list_(pyarrow.struct(list(parts.items())))
+
+
+def _pack(rows: Any) -> bytes:
+    import pyarrow
+
+    sink = pyarrow.BufferOutputStream()
+    with pyarrow.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write(rows)
+    return sink.getvalue().to_pybytes()
+
+
+def _unpack(content: bytes) -> Any:
+    import pyarrow
+
+    return pyarrow.ipc.open_stream(content).read_all()

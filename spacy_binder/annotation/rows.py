@@ -1,0 +1,144 @@
+"""Rows of a corpus, before and after they are annotated, and what a format of rows has to do."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+
+class Row(NamedTuple):
+    """A row as it was read. It is plain data, so that processes and machines can exchange it.
+
+    id (str): Its id, or its place where it has none.
+    place (str): Its file and its number in the file, from 1.
+    content (bytes): All that it has, as its format writes it.
+    """
+
+    id: str
+    place: str
+    content: bytes
+
+
+class AnnotatedRow(NamedTuple):
+    """A row after annotation.
+
+    id (str): Its id.
+    place (str): Its file and its number in the file.
+    content (bytes): The row with its spans. Empty if it failed.
+    error (str): Why it failed. Empty if it didn't.
+    words (int): Its tokens. 0 if it failed.
+    """
+
+    id: str
+    place: str
+    content: bytes
+    error: str
+    words: int
+
+
+class FoundSpan(NamedTuple):
+    """A span that was found.
+
+    start (int): Its first character.
+    end (int): The character after its last one.
+    label (str): Its label.
+    score (float): Its score.
+    """
+
+    start: int
+    end: int
+    label: str
+    score: float
+
+
+class RowFormat(ABC):
+    """A format of rows: how files of it are read, and how rows with spans are written. Objects can be pickled.
+
+    name (str): Its name in the command.
+    suffixes (tuple[str, ...]): Endings of the files in a folder that are read.
+    shard_suffix (str): Ending of the files that are written.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    shard_suffix: str
+
+    @abstractmethod
+    def read(self, path: Path, place: str) -> Iterator[Row]:
+        """Read the rows of a file, a few at a time.
+
+        path (Path): The file.
+        place (str): How its rows name it.
+        YIELDS (Row): The rows.
+        RAISES (ValueError): If the file can't be read.
+        """
+
+    @abstractmethod
+    def fields(self, content: bytes) -> list[str]:
+        """RETURNS (list[str]): What a row has: the names that its text and spans can't have twice."""
+
+    @abstractmethod
+    def given(self, content: bytes, vocab: Vocab) -> str | Doc:
+        """Make what the pipeline annotates.
+
+        content (bytes): The content of a row.
+        vocab (Vocab): The vocabulary of the pipeline.
+        RETURNS (str / Doc): The row's text, or its doc.
+        RAISES (Exception): If the row has none. The type of the error depends on what is wrong.
+        """
+
+    @abstractmethod
+    def annotated(self, content: bytes, spans: Sequence[FoundSpan], vocab: Vocab) -> bytes:
+        """Add spans to a row.
+
+        content (bytes): The content of a row.
+        spans (Sequence[FoundSpan]): The spans, in order.
+        vocab (Vocab): The vocabulary of the pipeline.
+        RETURNS (bytes): The row with its spans, as `write` takes it.
+        """
+
+    @abstractmethod
+    def write(self, path: Path, contents: Iterable[bytes]) -> None:
+        """Write a file.
+
+        path (Path): The file.
+        contents (Iterable[bytes]): Rows with spans. There may be none.
+        RAISES (OSError): If it can't be written.
+        """
+
+    @abstractmethod
+    def count(self, path: Path) -> int:
+        """RETURNS (int): The rows of a file that `write` wrote, counted in the file."""
+
+
+def id_or_place(value: Any, place: str) -> str:
+    """Make the id of a row.
+
+    value (Any): What the row has as its id, or None.
+    place (str): The place of the row.
+    RETURNS (str): The id as text, or the place if there is none.
+    """
+    if value is None or value == "":
+        return place
+    return printable(value if isinstance(value, str) else json.dumps(value, default=str))
+
+
+def printable(text: str) -> str:
+    """RETURNS (str): A text that can be written in UTF-8: lone surrogates are replaced by what stands for them."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def require_text(value: Any, field: str) -> str:
+    """RETURNS (str): The text of a row.
+
+    RAISES (ValueError): If it is none.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"`{field}` has to be a text, but is a value of the type {type(value).__name__}")
+    return value
