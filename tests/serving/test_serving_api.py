@@ -177,7 +177,8 @@ BAD = {
     "many descriptions": ('{"texts": ["a"], "labels": {"A": ["a", "b", "c", "d"]}}', 413, "B074"),
     "a long description": (json.dumps({"texts": ["a"], "labels": {"A": "x" * 81}}), 413, "B074"),
     "a long body": ('{"texts": ["a"]}' + " " * 4000, 413, "B073"),
-    "thousands of labels": (json.dumps({"texts": ["a"], "labels": {f"{i}": 1 for i in range(300)}}), 422, "B075"),
+    "hundreds of labels": (json.dumps({"texts": ["a"], "labels": {f"{i}": 1 for i in range(300)}}), 413, "B074"),
+    "hundreds of keys": (json.dumps({"texts": ["a"], **{f"{i}": 1 for i in range(300)}}), 422, "B075"),
 }
 
 
