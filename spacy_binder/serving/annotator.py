@@ -82,12 +82,12 @@ class Annotator:
             }
         return found
 
-    def find(self, options: Options, texts: Sequence[str]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    def find(self, options: Options, texts: Sequence[str]) -> list[list[dict[str, Any]]]:
         """Find the spans of texts with the same options.
 
         options (Options): The options.
         texts (Sequence[str]): The texts.
-        YIELDS (tuple[int, list[dict]]): The place of a text, and its spans, see `messages.FoundSpan`.
+        RETURNS (list): The spans of each text, see `messages.FoundSpan`.
         RAISES (ProblemError): If an option can't have its value, or a text has too many spans.
         """
         with self._metrics.time_batch(len(texts)), self._logged_warnings():
@@ -97,17 +97,17 @@ class Annotator:
                 pipe.with_options(**given)
             except ValueError as error:
                 raise ProblemError(422, plain(str(error), LONGEST_MESSAGE)) from None
-            pairs = ((text, i) for i, text in enumerate(texts))
             cfg = {self.name: given}
+            found = []
             # What the vocabulary learns of these texts is forgotten at the end.
             with self.nlp.memory_zone():
-                for doc, i in self.nlp.pipe(pairs, as_tuples=True, batch_size=TEXTS_PER_STEP, component_cfg=cfg):
-                    spans = self._spans_of(doc, texts[i], pipe.key)
-                    self._metrics.count_text(len(doc), len(spans))
-                    yield i, spans
+                for doc in self.nlp.pipe(texts, batch_size=TEXTS_PER_STEP, component_cfg=cfg):
+                    found.append(self._spans_of(doc, pipe.key))
+                    self._metrics.count_text(len(doc), len(found[-1]))
+            return found
 
-    def _spans_of(self, doc: Doc, text: str, key: str) -> list[dict[str, Any]]:
-        group = doc.spans[key]
+    def _spans_of(self, doc: Doc, key: str) -> list[dict[str, Any]]:
+        group, text = doc.spans[key], doc.text
         if len(group) > self._max_spans:
             raise ProblemError(422, Errors.B084.format(most=self._max_spans))
         return [

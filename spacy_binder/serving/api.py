@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from time import perf_counter
 from typing import Any, Optional
 
@@ -20,7 +21,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .. import __version__
 from ..errors import Errors
 from .annotator import Options
 from .body import ClosingResponse, read_body
@@ -67,7 +67,7 @@ def make_api(nlp: Language, name: str, settings: ServerSettings) -> FastAPI:
     api = FastAPI(
         title="spacy-binder",
         summary="Finds named entities of types that are described in words",
-        version=__version__,
+        version=version("spacy-binder"),
         lifespan=lifespan,
         # These pages load scripts from elsewhere.
         docs_url=None,

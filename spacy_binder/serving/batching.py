@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 import logging
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from threading import Condition, Thread
 from time import monotonic
 from typing import Generic, Optional, TypeVar
@@ -40,14 +40,7 @@ class Job(Generic[KeyT, ItemT, ResultT]):
         self.arrived = monotonic()
         self.is_cancelled = False
         self._done = done
-        self._results: dict[int, ResultT] = {}
         self._is_done = False
-
-    def add(self, place: int, result: ResultT) -> None:
-        """Take the result of an item, and give all results if it was the last one."""
-        self._results[place] = result
-        if len(self._results) == len(self.items):
-            self.finish([self._results[i] for i in range(len(self.items))], None)
 
     def finish(self, results: Optional[list[ResultT]], error: Optional[BaseException]) -> None:
         """Give results or an error, once."""
@@ -70,15 +63,14 @@ class Batcher(Generic[KeyT, ItemT, ResultT]):
 
     def __init__(
         self,
-        compute: Callable[[KeyT, list[ItemT]], Iterable[tuple[int, ResultT]]],
+        compute: Callable[[KeyT, list[ItemT]], Sequence[ResultT]],
         *,
         wait_seconds: float,
         max_weight: int,
         weigh: Callable[[ItemT], int] = lambda _: 1,
     ) -> None:
         """
-        compute (Callable): Takes options and the items of a batch, and yields index and result of each item, in any
-            order, as soon as it is known.
+        compute (Callable): Takes options and the items of a batch, and gives one result for each item.
         wait_seconds (float): How long the first job of a batch waits for others, in seconds.
         max_weight (int): The most weight per batch. A job that has more is a batch of its own.
         weigh (Callable): Gives the weight of an item. Defaults to 1 for each.
@@ -187,11 +179,10 @@ class Batcher(Generic[KeyT, ItemT, ResultT]):
 
     def _run(self, jobs: list[Job[KeyT, ItemT, ResultT]]) -> None:
         """Compute a batch. If it fails, its jobs are computed one by one, so that one bad item costs its job alone."""
-        owners = [(job, place) for job in jobs for place in range(len(job.items))]
         try:
-            for i, result in self._compute(jobs[0].key, [job.items[place] for job, place in owners]):
-                job, place = owners[i]
-                job.add(place, result)
+            results = iter(self._compute(jobs[0].key, [item for job in jobs for item in job.items]))
+            for job in jobs:
+                job.finish([next(results) for _ in job.items], None)
         except Exception as error:
             if len(jobs) == 1:
                 jobs[0].finish(None, error)

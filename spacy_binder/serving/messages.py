@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Optional, Union
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema, create_model
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from .settings import Limits
 
@@ -28,6 +39,14 @@ class AnnotateRequest(BaseModel):
     texts: list[str]
     labels: Optional[dict[str, Union[str, list[str], None]]] = None
     threshold: Optional[float] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_keys(cls, given: Any) -> Any:
+        """Stop at once, not with an error for each of thousands of keys."""
+        if isinstance(given, dict) and (unknown := next((key for key in given if key not in cls.model_fields), None)):
+            raise PydanticCustomError("unknown", "There is no key {key}", {"key": f"'{unknown:.60}'"})
+        return given
 
 
 class FoundSpan(BaseModel):
@@ -106,8 +125,17 @@ def request_model(limits: Limits, known: Iterable[str]) -> type[AnnotateRequest]
             custom_error_message="A description should be a text, a list of texts, or null",
         ),
     ]
+
+    def check_number(given: Any) -> Any:
+        """Stop at once, not with an error for each of thousands of labels."""
+        if isinstance(given, dict) and len(given) > limits.labels:
+            most = {"most": f"{limits.labels:,}", "n": f"{len(given):,}"}
+            raise PydanticCustomError("too_long", "There should be at most {most} labels, not {n}", most)
+        return given
+
     labels = Annotated[
         dict[label, Optional[words]],
+        BeforeValidator(check_number),
         Field(min_length=1, max_length=limits.labels),
         WithJsonSchema(_labels_schema(limits, known)),
     ]

@@ -44,8 +44,7 @@ class Service:
 
     def start(self) -> None:
         """Run the pipeline once, so that the first request doesn't wait for its preparations, and take requests."""
-        for _ in self.annotator.find(Options(), ["A first text."]):
-            pass
+        self.annotator.find(Options(), ["A first text."])
         self.batcher.start()
 
     def stop(self) -> None:

@@ -1,10 +1,13 @@
 """The load test of the server: figures that fit together."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
+sys.path.append(str(ROOT))
 from benchmarks.serving import main
 
 

@@ -177,7 +177,8 @@ BAD = {
     "many descriptions": ('{"texts": ["a"], "labels": {"A": ["a", "b", "c", "d"]}}', 413, "B077"),
     "a long description": (json.dumps({"texts": ["a"], "labels": {"A": "x" * 81}}), 413, "B077"),
     "a long body": ('{"texts": ["a"]}' + " " * 4000, 413, "B076"),
-    "thousands of labels": (json.dumps({"texts": ["a"], "labels": {f"{i}": 1 for i in range(300)}}), 422, "B078"),
+    "hundreds of labels": (json.dumps({"texts": ["a"], "labels": {f"{i}": 1 for i in range(300)}}), 413, "B077"),
+    "hundreds of keys": (json.dumps({"texts": ["a"], **{f"{i}": 1 for i in range(300)}}), 422, "B078"),
 }
 
 
