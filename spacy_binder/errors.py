@@ -352,6 +352,10 @@ class Errors:
         "[B098] Ray stopped: {cause}. These shards are whole: {whole}. Mend the cause and run the command again. It "
         "goes on with the rows that are missing."
     )
+    B099 = (
+        "[B099] There is no Ray cluster at {address}: {cause}. Give the address that `ray start` shows. To start a "
+        "cluster on this computer, leave out `--address` and RAY_ADDRESS."
+    )
 
 
 class Warnings:

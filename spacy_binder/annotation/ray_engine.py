@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
@@ -21,6 +22,8 @@ CHECKPOINT = "checkpoint"
 OTHER_CORES = 3
 # Ray's checkpoint needs no more for ten million ids. Its default is a gigabyte.
 CHECKPOINT_MEMORY = 256 << 20
+# Seconds to wait for an answer of a cluster.
+PATIENCE = 10
 
 
 def require_ray() -> None:
@@ -106,9 +109,12 @@ def cluster(address: str, workers: int) -> Iterator[None]:
 
     address (str): Its address. Empty for that in RAY_ADDRESS, or else for a new one.
     workers (int): The workers that a new one is for.
+    RAISES (ValueError): If nothing answers at the address.
     """
     address = address or os.environ.get("RAY_ADDRESS", "")
-    if not address:
+    if address:
+        _require_answer(address)
+    else:
         _prepare_environment()
     import ray
 
@@ -123,6 +129,18 @@ def cluster(address: str, workers: int) -> Iterator[None]:
         ray.init(logging_level=logging.ERROR, log_to_driver=False, **options)
         stack.callback(ray.shutdown)
         yield
+
+
+def _require_answer(address: str) -> None:
+    """Look whether something listens there: Ray itself would try for ten minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdecimal()):
+        # A word that Ray knows, such as `auto`.
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise ValueError(Errors.B099.format(address=address, cause=error)) from None
 
 
 def _prepare_environment() -> None:

@@ -124,6 +124,13 @@ def test_the_cluster_is_of_this_machine_alone(noted: Noted) -> None:
     assert raylet.environ()["RAY_USAGE_STATS_ENABLED"] == "0"
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://localhost:1", "127.0.0.1:99999"])
+def test_no_cluster_there(address: str) -> None:
+    """It is said at once. Ray would try for minutes."""
+    with pytest.raises(ValueError, match=f"B099.*{address}"), cluster(address, WORKERS):
+        pass
+
+
 def test_killed_worker(noted: Noted, model: Path, trained: tuple[Path, Path], tmp_path: Path) -> None:
     """Each row is there once, as by `nlp.pipe`, or among those that failed. Ray starts another worker."""
     texts = different_texts(trained[1], 60)
