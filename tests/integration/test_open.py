@@ -289,13 +289,15 @@ def test_figures(scripts: Any) -> None:
     assert figures["f"] == pytest.approx(4 / 7)
     assert {label: scores["f"] for label, scores in figures["types"].items()} == {"X": pytest.approx(0.4), "Y": 1.0}
     nothing = module.measure([make_doc({a}, set())], ["X"])
-    domains = {domain: {"name": figures, "description": nothing} for domain in DOMAINS}
-    domains["ai"] = {"name": nothing, "description": figures}
+    both = "name and description"
+    domains = {domain: {"name": figures, "description": nothing, both: figures} for domain in DOMAINS}
+    domains["ai"] = {"name": nothing, "description": figures, both: figures}
     summary = module.summarize(domains, 0.4)
-    assert summary["mean"] == {"name": pytest.approx(400 / 7 * 4 / 5), "description": pytest.approx(400 / 7 / 5)}
+    means = {"name": 400 / 7 * 4 / 5, "description": 400 / 7 / 5, both: 400 / 7}
+    assert summary["mean"] == pytest.approx(means)
     rows = module.rows_of(summary)
     assert rows[0] == ("this pipeline, by name", "0.0", "57.1", "57.1", "57.1", "57.1", "45.7")
-    assert rows[2] == ("GLiNER-bi v2, 60 M", "", "", "", "", "", "54.0")
+    assert rows[3] == ("GLiNER-bi v2, 60 M", "", "", "", "", "", "54.0")
     assert "| this pipeline, by name | 0.0 | 57.1 |" in module.markdown(summary)
 
 
