@@ -170,16 +170,26 @@ def trained(tmp_path_factory: pytest.TempPathFactory, small_encoder: str) -> tup
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[tuple[Path, Callable[[], None]]]:
-    """A folder on a disk of 200 kB, or where nothing can be mounted one for files of 100 kB; and what enlarges it."""
+def small_disk(tmp_path: Path) -> Iterator[tuple[Path, Callable[[str], None]]]:
+    """A folder on a disk of 8 MB, and what makes the disk larger or smaller: "200k".
+
+    Where nothing can be mounted, it is the size of a file of this process that is limited.
+    """
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)], capture_output=True)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    if mounted.returncode == 0:
-        yield disk, lambda: subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True) and None
-        subprocess.run(["umount", str(disk)], check=True)
-        return
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
-    yield disk, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    def limit(size: str) -> None:
+        n_bytes = int(size[:-1]) * {"k": 1 << 10, "m": 1 << 20}[size[-1]]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+
+    def remount(size: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,size={size}", str(disk)], check=True)
+
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)], capture_output=True)
+    try:
+        yield disk, limit if mounted.returncode else remount
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        if mounted.returncode == 0:
+            subprocess.run(["umount", str(disk)], check=True)

@@ -192,16 +192,17 @@ def test_full_disk(
     noted: Noted,
     model: Path,
     trained: tuple[Path, Path],
-    small_disk: tuple[Path, Callable[[], None]],
+    small_disk: tuple[Path, Callable[[str], None]],
     tmp_path: Path,
 ) -> None:
     """The error names the shards that are whole, and nothing is left of the other one."""
-    disk, _ = small_disk
+    disk, resize = small_disk
     if not disk.is_mount():
         pytest.skip("nothing can be mounted here, and a limit of this process is none of Ray's workers")
     texts = different_texts(trained[1], 24)
     rows = [{"id": i, "text": text, "scan": "0" * 400_000 * (i == 20)} for i, text in enumerate(texts)]
     source = write_rows(tmp_path / "in.jsonl", rows)
+    resize("200k")
     printed = annotate(*command(model, source, disk / "out"), exit_code=1)
     assert "B098" in printed and "No space left on device" in printed
     # Ray may write the shard that doesn't fit before the others.

@@ -32,20 +32,21 @@ def annotated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_full_disk(
-    small_disk: tuple[Path, Callable[[], None]], annotated: list[str], trained: tuple[Path, Path], tmp_path: Path
+    small_disk: tuple[Path, Callable[[str], None]], annotated: list[str], trained: tuple[Path, Path], tmp_path: Path
 ) -> None:
     """The error names the shards that are whole. Nothing is left of the other one. Only it and the rest are done."""
-    disk, enlarge = small_disk
+    disk, resize = small_disk
     texts = sentences(trained[1])[:8]
     big = [{"text": text, "scan": "0" * 300_000 * (i == 5)} for i, text in enumerate(texts)]
     source = write_rows(tmp_path / "in.jsonl", big)
     arguments = (trained[0], source, disk / "out", "--shard", 2, "--batch-size", 2)
+    resize("200k")
     printed = annotate(*arguments, exit_code=1)
     assert "B097" in printed
     assert "These shards are whole, and nothing is left of others: 2 (000001.jsonl, 000002.jsonl)" in printed
     assert sorted(path.name for path in (disk / "out" / "shards").iterdir()) == ["000001.jsonl", "000002.jsonl"]
     assert not (disk / "out" / "manifest.json").exists()
-    enlarge()
+    resize("8m")
     annotated.clear()
     assert "Going on: 4 of 8 rows were annotated before" in annotate(*arguments)
     # The first text is what the pipeline is tried on.
