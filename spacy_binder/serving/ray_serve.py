@@ -1,7 +1,5 @@
 """The same HTTP interface as a deployment of Ray Serve, whose replicas come and go with the number of requests."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -12,6 +10,7 @@ if TYPE_CHECKING:
     from ray.serve import Application
 
 
+# Ray looks at the annotation of `deployment` to check what the command `serve run` gets. So it has to be a class here.
 class DeploymentSettings(ServerSettings):
     """How a pipeline is served, and by how many replicas."""
 
@@ -24,7 +23,7 @@ class DeploymentSettings(ServerSettings):
     gpus: float = Field(default=0.0, ge=0, description="GPUs per replica")
 
 
-def deployment(settings: DeploymentSettings) -> Application:
+def deployment(settings: DeploymentSettings) -> "Application":
     """Make an application of Ray Serve: `serve run spacy_binder.serving:deployment model=training/model-best`.
 
     settings (DeploymentSettings): How a pipeline is served, and by how many replicas.

@@ -1,6 +1,7 @@
 """The same interface by Ray Serve, on a cluster of this computer."""
 
 import importlib.util
+import inspect
 import json
 import os
 import re
@@ -48,6 +49,14 @@ def test_settings_are_checked_before_anything_starts() -> None:
         DeploymentSettings.model_validate({"model": "m", "replica": 2})
     with pytest.raises(ValidationError, match="max_replicas"):
         DeploymentSettings.model_validate({"model": "m", "max_replicas": 0})
+
+
+def test_arguments_of_the_command() -> None:
+    """`serve run` has texts, and makes of them what the annotation of the function says."""
+    [parameter] = inspect.signature(deployment).parameters.values()
+    assert parameter.annotation is DeploymentSettings
+    given = DeploymentSettings.model_validate({"model": "m", "max_replicas": "2", "cpus": "0.5"})
+    assert (given.max_replicas, given.cpus, given.limits.texts) == (2, 0.5, 100)
 
 
 def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
