@@ -1,5 +1,6 @@
 """A served pipeline for tests: texts that block it, texts that break it, and requests without a network."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,3 +62,11 @@ def service_of(client: TestClient) -> Any:
     api: Any = client.app
     assert isinstance(api, FastAPI)
     return api.state.service
+
+
+def wait_for_queue(service: Any, n: int) -> None:
+    """Wait until some requests are in the queue. Fail if they don't come."""
+    end = time.monotonic() + SECONDS
+    while service.batcher.n_waiting < n:
+        assert time.monotonic() < end
+        time.sleep(0.01)

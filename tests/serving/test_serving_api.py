@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import spacy
 from fastapi.testclient import TestClient
-from served_pipelines import SECONDS, Gate, load_with_gate, served, service_of
+from served_pipelines import SECONDS, Gate, load_with_gate, served, service_of, wait_for_queue
 from spacy.language import Language
 from spacy.tokens import DocBin
 
@@ -327,8 +327,7 @@ def test_a_text_that_breaks_the_pipeline(
         assert gate.waits.wait(SECONDS)
         asked = [[texts[0]], ["BREAK", texts[0]], [texts[1], texts[2]]]
         others = [pool.submit(client.post, "/annotate", json={"texts": one}) for one in asked]
-        while service_of(client).batcher.n_waiting < 3:
-            pass
+        wait_for_queue(service_of(client), 3)
         gate.is_open.set()
         assert first.result().status_code == 200
         answers = [one.result() for one in others]
@@ -341,13 +340,12 @@ def test_a_text_that_breaks_the_pipeline(
 
 
 def test_full_queue_and_timeout(nlp: Language, gate: Gate) -> None:
-    limits = {"requests": 2, "seconds": 0.4}
+    limits = {"requests": 2, "seconds": 2.0}
     with served(nlp, limits=limits, wait_ms=0) as client, ThreadPoolExecutor(4) as pool:
         running = pool.submit(client.post, "/annotate", json={"texts": ["WAIT"]})
         assert gate.waits.wait(SECONDS)
         waiting = pool.submit(client.post, "/annotate", json={"texts": ["never computed"]})
-        while service_of(client).batcher.n_waiting < 1:
-            pass
+        wait_for_queue(service_of(client), 1)
         refused = client.post("/annotate", json={"texts": ["a"]})
         assert refused.status_code == 429 and refused.json()["code"] == "B079"
         assert refused.headers["Retry-After"] == "1"
@@ -375,16 +373,17 @@ def test_a_stopped_server(nlp: Language, gate: Gate) -> None:
     """What is in the queue is answered, and nothing else is taken."""
     with served(nlp, wait_ms=0) as client, ThreadPoolExecutor(4) as pool:
         service = service_of(client)
-        old = [pool.submit(client.post, "/annotate", json={"texts": [text]}) for text in ("WAIT", "later")]
+        running = pool.submit(client.post, "/annotate", json={"texts": ["WAIT"]})
+        # Not both at once: they could share a batch, and none would wait.
         assert gate.waits.wait(SECONDS)
-        while service.batcher.n_waiting < 1:
-            pass
+        waiting = pool.submit(client.post, "/annotate", json={"texts": ["later"]})
+        wait_for_queue(service, 1)
         service.batcher.stop(0)
         new = client.post("/annotate", json={"texts": ["a"]})
         assert new.status_code == 503 and new.json()["code"] == "B081"
         assert client.get("/health").status_code == 503
         gate.is_open.set()
-        assert [one.result().status_code for one in old] == [200, 200]
+        assert [one.result().status_code for one in (running, waiting)] == [200, 200]
 
 
 @pytest.mark.filterwarnings("ignore:.*BW04")
