@@ -40,11 +40,15 @@ class DocBinRows(RowFormat):
     def annotated(self, content: bytes, spans: Sequence[FoundSpan], vocab: Vocab) -> bytes:
         # The pipeline may have changed the doc that it was given. This is the one that was read.
         doc = _unpack(content, vocab)
-        found = [doc.char_span(s.start, s.end, label=s.label, alignment_mode="expand") for s in spans]
+        found = []
+        for span in spans:
+            of_doc = doc.char_span(span.start, span.end, label=span.label, alignment_mode="expand")
+            # Scores have the order of spans, so none may be left out.
+            if of_doc is None:
+                raise ValueError(f"the doc has no characters {span.start} to {span.end}")
+            found.append(of_doc)
         scores = numpy.asarray([span.score for span in spans], dtype="float32")
-        doc.spans[self.spans_field] = SpanGroup(
-            doc, name=self.spans_field, spans=[span for span in found if span is not None], attrs={"scores": scores}
-        )
+        doc.spans[self.spans_field] = SpanGroup(doc, name=self.spans_field, spans=found, attrs={"scores": scores})
         return _pack(doc)
 
     def write(self, path: Path, contents: Iterable[bytes]) -> None:

@@ -21,7 +21,7 @@ class Inventory:
     """What a corpus has.
 
     rows (int): Its rows.
-    checksum (str): Of the names and sizes of its files, and of the ids of its rows in their order.
+    checksum (str): Of the names of its files, and of the ids and contents of its rows in their order.
     """
 
     rows: int
@@ -44,7 +44,7 @@ def take_inventory(source: Source, *, count: Callable[[], object] = lambda: None
         repeats.
     """
     fields = source.fields
-    checksum = sha256(repr([(place, path.stat().st_size) for path, place in source.files]).encode())
+    checksum = sha256(repr([place for _, place in source.files]).encode())
     hashes = array("Q")
     has_text = False
     names: list[str] = []
@@ -58,6 +58,8 @@ def take_inventory(source: Source, *, count: Callable[[], object] = lambda: None
         digest = _hash(row.id)
         hashes.append(digest)
         checksum.update(digest.to_bytes(8, "big"))
+        checksum.update(len(row.content).to_bytes(8, "big"))
+        checksum.update(row.content)
         count()
     place = ", ".join(name for _, name in source.files[:SHOWN])
     if not hashes:

@@ -11,6 +11,7 @@ from typing import Any
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
+from ..corpora.files import whole_parts
 from ..errors import Errors
 from .rows import FoundSpan, Row, RowFormat, id_or_place, require_text
 
@@ -39,14 +40,7 @@ class ParquetRows(RowFormat):
     def read(self, path: Path, place: str) -> Iterator[Row]:
         number = 0
         with _open(path) as file:
-            batches = file.iter_batches(BATCH)
-            while True:
-                try:
-                    batch = next(batches, None)
-                except Exception as error:
-                    raise ValueError(Errors.B044.format(path=path, cause=error)) from None
-                if batch is None:
-                    return
+            for batch in whole_parts(file.iter_batches(BATCH), path):
                 has_id = self.id_field in batch.schema.names
                 ids = batch.column(self.id_field).to_pylist() if has_id else [None] * len(batch)
                 for i, value in enumerate(ids):

@@ -6,12 +6,13 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn, TypeVar
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
 from ..errors import Errors
 from .problems import wrong_format
 
+PartT = TypeVar("PartT")
 # Attribute that xml_events adds to elements. No attribute in a file can have this name.
 LINE = " line"
 # Elements inside each other. Those of GENIA and ACE are about ten deep.
@@ -175,3 +176,22 @@ def xml_events(path: Path, expected: str) -> Iterator[tuple[str, Element]]:
         parser.close()
     except ParseError as error:
         raise wrong_format(path, max(error.position[0], 1), f"not XML ({error})", expected) from None
+
+
+def whole_parts(parts: Iterable[PartT], path: Path) -> Iterator[PartT]:
+    """Pass on what a library reads of a file, part by part.
+
+    parts (Iterable): What the library gives. Each kind of damage may have an error of its own there.
+    path (Path): The file.
+    YIELDS (Any): The parts.
+    RAISES (ValueError): If the library fails.
+    """
+    given = iter(parts)
+    while True:
+        try:
+            part = next(given)
+        except StopIteration:
+            return
+        except Exception as error:
+            raise ValueError(Errors.B044.format(path=path, cause=error)) from None
+        yield part

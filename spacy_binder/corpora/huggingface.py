@@ -12,6 +12,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import Errors
+from .files import whole_parts
 from .json_values import show
 from .problems import Problems
 from .records import WrongRecord, read_records
@@ -123,14 +124,7 @@ def _load(path: Path, split: str) -> Any:
 
 def _rows(path: Path, dataset: Any) -> Iterator[tuple[int, dict[str, Any]]]:
     number = 0
-    batches = dataset.iter(BATCH)
-    while True:
-        try:
-            batch = next(batches, None)
-        except Exception as error:
-            raise ValueError(Errors.B044.format(path=path, cause=error)) from None
-        if batch is None:
-            return
+    for batch in whole_parts(dataset.iter(BATCH), path):
         for values in zip(*batch.values(), strict=True):
             number += 1
             yield number, dict(zip(batch, values, strict=True))

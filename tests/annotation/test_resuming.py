@@ -93,6 +93,9 @@ def test_other_settings_are_refused(trained: tuple[Path, Path], tmp_path: Path) 
     assert "B094" in printed and "model_checksum was" in printed and "threshold was" not in printed
     write_rows(source, [*rows, {"id": 3, "text": "Riga"}])
     assert "rows_checksum was" in annotate(moved, source, out, "--threshold", 0.4, exit_code=1)
+    # Another text of the same length, under the same id.
+    write_rows(source, [{**row, "text": "Oslo"} for row in rows])
+    assert "rows_checksum was" in annotate(moved, source, out, "--threshold", 0.4, exit_code=1)
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
