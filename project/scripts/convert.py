@@ -131,6 +131,10 @@ CONVERTERS: dict[str, Converter] = {
     "gum-nc": convert_gum,
     "jnlpba": BIOMEDICAL,
     "litbank": convert_litbank,
+    # Sentences of many articles. Two parts are made of its train part, and dev is test: its test part has 46 MB.
+    "multiconer": columns(
+        "en-train90.conll", "en-train10.conll", "en-dev.conll", sentences_per_doc=1, comment="# id"
+    ),
     "ncbi": BIOMEDICAL,
     "re3d": convert_re3d,
     "wikigold": convert_wikigold,

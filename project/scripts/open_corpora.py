@@ -6,7 +6,7 @@ from shutil import copyfile
 
 import spacy
 import typer
-from open.corpora import DOMAINS, SOURCES, keep_names, leave_out_misc, read_part, spread
+from open.corpora import DOMAINS, SOURCES, keep_names, leave_out_misc, read_part, restore_capitals, spread
 from open.passages import KEY, Passages, shuffled
 from spacy.language import Language
 from wasabi import msg
@@ -71,6 +71,7 @@ def write_passages(
     source, passages = SOURCES[name], Passages()
     docs = (doc for part in parts for doc in read_part(source.dataset, part, assets, datasets, nlp, problems))
     docs = keep_names(docs) if source.named else docs
+    docs = restore_capitals(docs) if source.lower else docs
     labels = list(json.loads((datasets / source.dataset / "labels.json").read_text(encoding="utf8")))
     made = shuffled(passages.join(passages.cut(docs), nlp.vocab), seed)
     for doc in made:

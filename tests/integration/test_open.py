@@ -31,6 +31,7 @@ COLUMNS = {
     "ncbi": "mild O\nflu B-Disease",
     "craft": "mouse B-Taxon\ngenes B-SO",
     "anatem": "the O\nheart B-Anatomy",
+    "multiconer": "mira B-Artist\nof I-Artist\nriga I-Artist\nsings O\nthe B-MusicalWork\nold I-MusicalWork\nflu B-Disease",
 }
 FILES = {
     "btc": [f"{x}.conll" for x in "abefgh"],
@@ -38,6 +39,7 @@ FILES = {
     "re3d": ["a.conll", "b.conll"],
     "wnut17": ["wnut17train.conll", "emerging.dev.conll", "emerging.test.annotated"],
     **{name: ["train.tsv", "devel.tsv", "test.tsv"] for name in ("ncbi", "craft", "anatem")},
+    "multiconer": ["en-train90.conll", "en-train10.conll", "en-dev.conll"],
 }
 
 
@@ -125,6 +127,9 @@ def test_workflow(tmp_path: Path, tiny_encoder: str) -> None:
     assert spans_of_file(corpus / "dev" / "gum.spacy") == [riga]
     # Five of six files in train and test of four posts each.
     assert spans_of_file(corpus / "train" / "btc.spacy") == [[("Mira Holt", "PER"), ("Riga", "LOC")] * 20]
+    # Small letters as the corpus has them, but for names and the beginning of a sentence.
+    multiconer = [("Mira of Riga", "Artist"), ("The Old", "MusicalWork"), ("flu", "Disease")]
+    assert spans_of_file(corpus / "dev" / "multiconer.spacy") == [multiconer * 4]
     assert spans_of_file(corpus / "test" / "crossner-ai.spacy") == [[("Mira", "person"), ("Riga", "location")]] * 3
     assert "| " not in printed and "wordnet" in printed
     assert ("Riga", "country") in {span for doc in spans_of_file(corpus / "train" / "facts.spacy") for span in doc}

@@ -17,6 +17,13 @@ from .passages import KEY
 DOMAINS = ("ai", "literature", "music", "politics", "science")
 # The label of CrossNER that says nothing of what it is.
 MISC = "misc"
+# Labels of MultiCoNER whose spans are names.
+PROPER = frozenset(
+    "Artist Politician Scientist Athlete Cleric SportsManager OtherPER HumanSettlement Station ORG MusicalGRP SportsGRP "
+    "PublicCorp PrivateCorp CarManufacturer AerospaceManufacturer MusicalWork WrittenWork VisualWork ArtWork".split()
+)
+# Words that have small letters inside names.
+SMALL = frozenset("a an and at by de der di for from in la le of on or 's the to van von with".split())
 # A label of GUM whose mentions are seldom names, and belong to a corpus of names.
 TIME = "time"
 
@@ -28,12 +35,14 @@ class Source(NamedTuple):
     train (tuple[str, ...]): Its parts that are trained on. Of corpora that nothing is measured on, also other parts.
     dev (bool): Whether its development part is measured on.
     named (bool): Whether only mentions by name are taken. Defaults to False.
+    lower (bool): Whether all words of the corpus have small letters, so that names get capitals. Defaults to False.
     """
 
     dataset: str
     train: tuple[str, ...]
     dev: bool
     named: bool = False
+    lower: bool = False
 
 
 SOURCES = {
@@ -47,6 +56,7 @@ SOURCES = {
     "ncbi": Source("ncbi", ("train",), False),
     "craft": Source("craft", ("train",), True),
     "anatem": Source("anatem", ("train",), False),
+    "multiconer": Source("multiconer", ("train",), True, lower=True),
 }
 
 
@@ -73,6 +83,20 @@ def keep_names(docs: Iterable[Doc]) -> Iterator[Doc]:
     for doc in docs:
         doc.spans[KEY] = [span for span in doc.spans[KEY] if span.label_ == TIME or head_of(span).pos_ == "PROPN"]
         yield doc
+
+
+def restore_capitals(docs: Iterable[Doc]) -> Iterator[Doc]:
+    """YIELDS (Doc): The docs with capitals at the beginning of sentences, and of the words of names."""
+    for doc in docs:
+        words = [token.text for token in doc]
+        named = {i for span in doc.spans[KEY] if span.label_ in PROPER for i in range(span.start, span.end)}
+        starts = {span.start for span in doc.spans[KEY]}
+        for i, word in enumerate(words):
+            if doc[i].is_sent_start or (i in named and (i in starts or word not in SMALL)):
+                words[i] = word[:1].upper() + word[1:]
+        cased = Doc(doc.vocab, words=words, sent_starts=[token.is_sent_start for token in doc])
+        cased.spans[KEY] = [Span(cased, span.start, span.end, label=span.label_) for span in doc.spans[KEY]]
+        yield cased
 
 
 def leave_out_misc(docs: Iterable[Doc], labels: Iterable[str]) -> Iterator[Doc]:
