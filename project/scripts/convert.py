@@ -69,6 +69,16 @@ def convert_wikigold(assets: Path, settings: Path, part: str, nlp: Language, pro
             yield doc
 
 
+def convert_multiconer(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
+    """YIELDS (Doc): The sentences of one part of MultiCoNER 2. Of its dev part, every second one goes to test."""
+    # The two train files follow each other in an order by label. So the second is no sample of the whole.
+    files = ("en-train90.conll", "en-train10.conll") if part == "train" else ("en-dev.conll",)
+    for file in files:
+        for i, doc in enumerate(read_conll(assets / file, nlp, problems=problems, sentences_per_doc=1, comment="# id")):
+            if part == "train" or ("dev", "test")[i % 2] == part:
+                yield doc
+
+
 def convert_germeval(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
     """YIELDS (Doc): The sentences of one part of GermEval 2014, with two levels of spans, from its archive."""
     with TemporaryDirectory() as folder:
@@ -131,10 +141,7 @@ CONVERTERS: dict[str, Converter] = {
     "gum-nc": convert_gum,
     "jnlpba": BIOMEDICAL,
     "litbank": convert_litbank,
-    # Sentences of many articles. Two parts are made of its train part, and dev is test: its test part has 46 MB.
-    "multiconer": columns(
-        "en-train90.conll", "en-train10.conll", "en-dev.conll", sentences_per_doc=1, comment="# id"
-    ),
+    "multiconer": convert_multiconer,
     "ncbi": BIOMEDICAL,
     "re3d": convert_re3d,
     "wikigold": convert_wikigold,

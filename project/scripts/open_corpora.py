@@ -72,6 +72,7 @@ def write_passages(
     docs = (doc for part in parts for doc in read_part(source.dataset, part, assets, datasets, nlp, problems))
     docs = keep_names(docs) if source.named else docs
     docs = restore_capitals(docs) if source.lower else docs
+    docs = shuffled(docs, seed) if source.by_label else docs
     labels = list(json.loads((datasets / source.dataset / "labels.json").read_text(encoding="utf8")))
     made = shuffled(passages.join(passages.cut(docs), nlp.vocab), seed)
     for doc in made:

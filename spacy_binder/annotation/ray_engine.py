@@ -18,6 +18,8 @@ from .formats import Source
 from .shards import Record, ShardFolder, name_shards
 
 CHECKPOINT = "checkpoint"
+# Batches that a worker gets at once. With one, it waits for the next one a tenth of the time.
+BATCHES_PER_BLOCK = 4
 # What the cluster of one job gets beside a core per worker: reading, writing, and leaving out what is done.
 OTHER_CORES = 3
 # Ray's checkpoint needs no more for ten million ids. Its default is a gigabyte.
@@ -74,15 +76,16 @@ def annotate_by_ray(
         has_gpu = model.gpu_id >= 0
         try:
             with DataContext.current(context):
-                rows = ray.data.read_datasource(RowSource(source)).repartition(target_num_rows_per_block=batch_size)
+                size = BATCHES_PER_BLOCK * batch_size
+                rows = ray.data.read_datasource(RowSource(source)).repartition(target_num_rows_per_block=size)
                 annotated = rows.map_batches(
                     RayAnnotator,
-                    batch_size=batch_size,
+                    batch_size=size,
                     batch_format="pyarrow",
                     compute=ActorPoolStrategy(size=workers),
                     num_cpus=None if has_gpu else 1,
                     num_gpus=1 if has_gpu else None,
-                    fn_constructor_args=(model, source.rows),
+                    fn_constructor_args=(model, source.rows, batch_size),
                 )
                 annotated.write_datasink(ShardSink(shards, shard))
         except (RayError, OSError) as error:

@@ -67,19 +67,20 @@ class _ReadFile:
 class RayAnnotator:
     """Annotates blocks. Each worker makes one, and it loads the pipeline once."""
 
-    def __init__(self, settings: ModelSettings, rows: RowFormat) -> None:
+    def __init__(self, settings: ModelSettings, rows: RowFormat, batch_size: int) -> None:
         """Load the pipeline.
 
         settings (ModelSettings): The pipeline.
         rows (RowFormat): The format of the rows.
+        batch_size (int): The most rows that are annotated at once.
         """
-        self._annotator, self._rows = Annotator(settings), rows
+        self._annotator, self._rows, self._batch_size = Annotator(settings), rows, batch_size
 
     def __call__(self, block: pyarrow.Table) -> pyarrow.Table:
         """RETURNS (pyarrow.Table): The annotated rows of a block."""
         rows = [Row(**row) for row in block.to_pylist()]
         done: list[AnnotatedRow] = []
-        for batch in batches(rows, len(rows)):
+        for batch in batches(rows, self._batch_size):
             done += self._annotator.annotate(batch, self._rows)
         return _table(done, ANNOTATED)
 

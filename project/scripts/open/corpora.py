@@ -36,6 +36,7 @@ class Source(NamedTuple):
     dev (bool): Whether its development part is measured on.
     named (bool): Whether only mentions by name are taken. Defaults to False.
     lower (bool): Whether all words of the corpus have small letters, so that names get capitals. Defaults to False.
+    by_label (bool): Whether its sentences are sorted by label, so that they are shuffled first. Defaults to False.
     """
 
     dataset: str
@@ -43,6 +44,7 @@ class Source(NamedTuple):
     dev: bool
     named: bool = False
     lower: bool = False
+    by_label: bool = False
 
 
 SOURCES = {
@@ -56,7 +58,7 @@ SOURCES = {
     "ncbi": Source("ncbi", ("train",), False),
     "craft": Source("craft", ("train",), True),
     "anatem": Source("anatem", ("train",), False),
-    "multiconer": Source("multiconer", ("train",), True, lower=True),
+    "multiconer": Source("multiconer", ("train",), True, lower=True, by_label=True),
 }
 
 
