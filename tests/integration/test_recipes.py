@@ -12,7 +12,7 @@ import pytest
 import spacy
 from conftest import SHARED, spans_of
 from project_copy import PROJECT
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc, DocBin, Span
 from spacy.util import load_config
 from weasel.util import load_project_config
 
@@ -110,6 +110,32 @@ def test_btc(scripts: Any, tmp_path: Path) -> None:
         "dev": [["h", "\ufffd"]],
         "test": [["f", "\ufffd"]],
     }
+
+
+def test_multiconer(scripts: Any, tmp_path: Path) -> None:
+    """Both train files, and every second sentence of the dev file. Each sentence has an id above it."""
+    names = {"en-train90": "ab", "en-train10": "c", "en-dev": "defgh"}
+    for name, words in names.items():
+        text = "".join(f"\n# id {word}-1\tdomain=en\n{word} _ _ B-OtherPER\n# _ _ O\n\n" for word in words)
+        write(tmp_path / "assets" / f"{name}.conll", text)
+    found = convert(scripts, "multiconer", tmp_path)
+    assert {part: [doc.text for doc in docs] for part, docs in found.items()} == {
+        "train": ["a # ", "b # ", "c # "],
+        "dev": ["d # ", "f # ", "h # "],
+        "test": ["e # ", "g # "],
+    }
+    assert spans_of(found["dev"][0]) == [(0, 1, "OtherPER")]
+
+
+def test_capitals(scripts: Any) -> None:
+    """Of names, and at the beginning of sentences. Small words keep small letters inside names, others everywhere."""
+    words = "the singer of the band of montreal met the fifth of may in montreal . he sang".split()
+    doc = Doc(spacy.blank("en").vocab, words=words, sent_starts=[i in (0, 15) for i in range(len(words))])
+    doc.spans["sc"] = [Span(doc, 3, 7, label="MusicalGRP"), Span(doc, 13, 14, label="Food")]
+    [cased] = scripts("open.corpora").restore_capitals([doc])
+    expected = "The singer of The Band of Montreal met the fifth of may in montreal . He sang"
+    assert [token.text for token in cased] == expected.split()
+    assert spans_of(cased) == [(3, 7, "MusicalGRP"), (13, 14, "Food")]
 
 
 def test_germeval(scripts: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
