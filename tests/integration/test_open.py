@@ -31,7 +31,9 @@ COLUMNS = {
     "ncbi": "mild O\nflu B-Disease",
     "craft": "mouse B-Taxon\ngenes B-SO",
     "anatem": "the O\nheart B-Anatomy",
-    "multiconer": "mira B-Artist\nof I-Artist\nriga I-Artist\nsings O\nthe B-MusicalWork\nold I-MusicalWork\nflu B-Disease",
+    "multiconer": (
+        "mira B-Artist\nof I-Artist\nriga I-Artist\nsings O\nthe B-MusicalWork\nold I-MusicalWork\nflu B-Disease"
+    ),
 }
 FILES = {
     "btc": [f"{x}.conll" for x in "abefgh"],

@@ -129,7 +129,8 @@ def test_multiconer(scripts: Any, tmp_path: Path) -> None:
 
 def test_capitals(scripts: Any) -> None:
     """Of names, and at the beginning of sentences. Small words keep small letters inside names, others everywhere."""
-    words = "the singer of the band of montreal met the fifth of may in montreal . he sang".split()
+    text = "the singer of the band of montreal met the fifth of may in montreal . he sang"
+    words = text.split()
     doc = Doc(spacy.blank("en").vocab, words=words, sent_starts=[i in (0, 15) for i in range(len(words))])
     doc.spans["sc"] = [Span(doc, 3, 7, label="MusicalGRP"), Span(doc, 13, 14, label="Food")]
     [cased] = scripts("open.corpora").restore_capitals([doc])

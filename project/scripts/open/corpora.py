@@ -18,12 +18,14 @@ DOMAINS = ("ai", "literature", "music", "politics", "science")
 # The label of CrossNER that says nothing of what it is.
 MISC = "misc"
 # Labels of MultiCoNER whose spans are names.
-PROPER = frozenset(
-    "Artist Politician Scientist Athlete Cleric SportsManager OtherPER HumanSettlement Station ORG MusicalGRP SportsGRP "
-    "PublicCorp PrivateCorp CarManufacturer AerospaceManufacturer MusicalWork WrittenWork VisualWork ArtWork".split()
+PROPER_LABELS = (
+    "Artist Politician Scientist Athlete Cleric SportsManager OtherPER HumanSettlement Station ORG MusicalGRP "
+    "SportsGRP PublicCorp PrivateCorp CarManufacturer AerospaceManufacturer MusicalWork WrittenWork VisualWork ArtWork"
 )
+PROPER = frozenset(PROPER_LABELS.split())
 # Words that have small letters inside names.
-SMALL = frozenset("a an and at by de der di for from in la le of on or 's the to van von with".split())
+SMALL_WORDS = "a an and at by de der di for from in la le of on or 's the to van von with"
+SMALL = frozenset(SMALL_WORDS.split())
 # A label of GUM whose mentions are seldom names, and belong to a corpus of names.
 TIME = "time"
 
