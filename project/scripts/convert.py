@@ -71,7 +71,7 @@ def convert_wikigold(assets: Path, settings: Path, part: str, nlp: Language, pro
 
 def convert_multiconer(assets: Path, settings: Path, part: str, nlp: Language, problems: Problems) -> Iterator[Doc]:
     """YIELDS (Doc): The sentences of one part of MultiCoNER 2. Of its dev part, every second one goes to test."""
-    # The two train files follow each other in an order by label. So the second is no sample of the whole.
+    # Sentences are sorted by label, and the second file has the last ones. So it is no development part.
     files = ("en-train90.conll", "en-train10.conll") if part == "train" else ("en-dev.conll",)
     for file in files:
         for i, doc in enumerate(read_conll(assets / file, nlp, problems=problems, sentences_per_doc=1, comment="# id")):

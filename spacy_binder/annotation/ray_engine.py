@@ -18,7 +18,7 @@ from .formats import Source
 from .shards import Record, ShardFolder, name_shards
 
 CHECKPOINT = "checkpoint"
-# Batches that a worker gets at once. With one, it waits for the next one a tenth of the time.
+# Batches that a worker gets at once. With a single one it often waits for the next one.
 BATCHES_PER_BLOCK = 4
 # What the cluster of one job gets beside a core per worker: reading, writing, and leaving out what is done.
 OTHER_CORES = 3
