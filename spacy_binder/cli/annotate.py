@@ -107,9 +107,10 @@ def annotate_cli(
         manifest = annotate_corpus(job, bar, msg.info)
     n_failed = manifest["rows_failed"]
     names = ("rows_in", "rows_out", "rows_failed", "words", "words_per_second")
-    header = ("Rows in", "Rows out", "Failed", "Words", "Words/s")
-    msg.table([[f"{manifest[name]:,.0f}" for name in names]], header=header, divider=True, aligns=("r",) * len(names))
-    msg.good(f"Annotated {manifest['rows_out']:,} rows in {len(manifest['shards'])} shards", str(output))
+    header = ("Rows in", "Rows out", "Failed", "Words", "Words/s", "Shards")
+    figures = [*(manifest[name] for name in names), len(manifest["shards"])]
+    msg.table([[f"{n:,.0f}" for n in figures]], header=header, divider=True, aligns=("r",) * len(figures))
+    msg.good("Annotated", str(output))
     if n_failed:
-        msg.warn(f"{n_failed:,} rows failed. They and the reasons are in {output / 'failed.jsonl'}")
+        msg.warn(f"Rows that failed, and the reasons, are in {output / 'failed.jsonl'}")
         raise Exit(ROWS_FAILED)
