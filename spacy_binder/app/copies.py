@@ -1,4 +1,4 @@
-"""What a user takes home: spans as JSON and CSV, Python lines and config blocks."""
+"""What a user can copy or download: spans as JSON and CSV, Python lines and config blocks."""
 
 from __future__ import annotations
 

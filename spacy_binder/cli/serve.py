@@ -43,7 +43,7 @@ def serve_cli(
     component: Annotated[str, Opt("--component", help="Name of the binder_ner, if there are several")] = "",
     gpu_id: Annotated[int, Opt("--gpu-id", "-g", help="GPU to run on, -1 for the CPU")] = -1,
 ) -> None:
-    """Serve MODEL by HTTP: texts, and optionally labels with descriptions, are answered with spans.
+    """Serve MODEL by HTTP: find the spans of texts, by the pipeline's labels or by those of the request.
 
     Paths are POST /annotate, GET /labels, /health, /metrics and /openapi.json. Requests that come within a short time
     share a batch. There is no login. Ctrl+C or SIGTERM ends it, after it has answered what is there. Needs the extra

@@ -1,4 +1,4 @@
-"""Vectors of descriptions that were baked into a pipeline. There is no encoder for other ones."""
+"""Saved vectors of descriptions, in place of the type encoder. Other descriptions have no vector."""
 
 from __future__ import annotations
 
