@@ -158,3 +158,51 @@ TRUE = {
     "Riga": {"town", "place"},
     "Daugava": {"river", "place"},
 }
+
+
+def test_shares(scripts: Any) -> None:
+    shares = scripts("open.facts").Shares()
+    for types in (["artist", "singer"], ["artist"], ["artist"], []):
+        shares.add("PER", types)
+    assert shares.of("singer", "PER") == 1 / 4
+    # What is known of an artist: a third of them are singers too. Of a cook nothing is known.
+    assert shares.of("singer", "PER", ["artist", "cook"]) == 1 / 3
+    assert shares.of("singer", "PER", ["cook"]) == 1 / 4
+    assert shares.of("singer", "LOC") == 0
+    assert shares.of("singer", "") == 1 / 4
+
+
+def test_types_that_others_may_be_of_are_not_asked_for(facts: Any, scripts: Any) -> None:
+    """Where not all entities are known, and of an entity of which a general type is known."""
+    module = scripts("open.facts")
+    for kind, types in (("LOC", ["country"]), ("LOC", ["river"]), ("PER", ["artist", "singer"]), ("PER", ["artist"])):
+        facts.shares.add(kind, types)
+        facts.counts[kind].update(types)
+    bridge = module.Fact("LOC", [(0, 1)], ["bridge"])
+    facts.counts["LOC"]["bridge"] += 1
+    artist = module.Fact("PER", [(1, 2)], ["artist"])
+    passages = [
+        module.FactPassage(["Tay", "ends"], [bridge], is_whole=False),
+        module.FactPassage(["Only", "Mira"], [artist], is_whole=True),
+    ]
+    asked = {"Tay": set(), "Only": set()}
+    for doc in facts.draw(passages, 200, NLP.vocab):
+        asked[doc[0].text] |= {*doc.spans["sc"].attrs["labels"]}
+    # England, of which nothing is said, may be in the first one.
+    assert asked["Tay"] == {"bridge"}
+    assert asked["Only"] == {"artist", "bridge", "country", "river", "person", "organization", "place"}
+
+
+def test_a_general_type_has_all_entities_of_a_kind(facts: Any, scripts: Any) -> None:
+    """Also where a relation says it of one entity alone."""
+    module = scripts("open.facts")
+    band = module.Fact("ORG", [(0, 1)], ["organization"])
+    label = module.Fact("ORG", [(1, 2)], ["record label"])
+    facts.shares.add("ORG", ["organization"])
+    facts.counts["ORG"].update(["organization", "record label"])
+    docs = list(facts.draw([module.FactPassage(["Abba", "Polar"], [band, label], is_whole=True)], 200, NLP.vocab))
+    groups = [doc.spans["sc"] for doc in docs]
+    with_general = [group for group in groups if "organization" in group.attrs["labels"]]
+    assert len(with_general) > 20
+    for group in with_general:
+        assert [span.text for span in group if span.label_ == "organization"] == ["Abba", "Polar"]

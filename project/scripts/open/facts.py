@@ -18,8 +18,9 @@ from .wordnet import Synset
 
 # The most steps from a noun up to a type.
 MAX_STEPS = 4
-# A type of fewer of the entities of a kind may be asked for where nothing is known of other entities of this kind.
-MAX_RARE = 0.015
+# A type is asked for where few entities are expected to be of it beside those that are known to be: at most so many in
+# a passage, or this part of those that are known.
+MAX_MISSED, MAX_MISSED_SHARE = 0.01, 0.1
 # The types of a passage, and the most of these that an entity of it has.
 N_TYPES, MAX_OWN = 14, 8
 # Draws of a further type before a passage does with fewer.
@@ -39,6 +40,7 @@ VAGUE_WORDS = (
 VAGUE = TOO_GENERAL.union(VAGUE_WORDS.split("|"))
 # What the entities of a kind are called in general.
 GENERAL = {"PER": "person", "ORG": "organization", "LOC": "place"}
+KINDS = ("PER", "ORG", "LOC", "MISC", "TIME", "NUM")
 # For each kind, types and how often each is drawn.
 Pools = Mapping[str, tuple[Sequence[str], Sequence[float]]]
 
@@ -69,6 +71,35 @@ class FactPassage(NamedTuple):
     is_whole: bool
 
 
+class Shares:
+    """How often entities of a kind, or of a type, are of another type, in documents whose entities are all known."""
+
+    def __init__(self) -> None:
+        self.n: Counter[str] = Counter()
+        self.both: defaultdict[str, Counter[str]] = defaultdict(Counter)
+
+    def add(self, kind: str, types: Sequence[str]) -> None:
+        """Count an entity.
+
+        kind (str): Its kind.
+        types (Sequence[str]): Its types.
+        """
+        for given in (kind, *types):
+            self.n[given] += 1
+            self.both[given].update(types)
+
+    def of(self, name: str, kind: str, types: Sequence[str] = ()) -> float:
+        """Find how often an entity is of a type that it is not known to be of.
+
+        name (str): The type.
+        kind (str): The kind of the entity. Empty if it is not known.
+        types (Sequence[str]): What is known of the entity. Defaults to nothing.
+        RETURNS (float): The highest share of the type among the entities of one of its types, or else of its kind.
+        """
+        given = [one for one in types if self.n[one]] or [kind] if kind else list(KINDS)
+        return max((self.both[one][name] / self.n[one] for one in given if self.n[one]), default=0.0)
+
+
 class Facts:
     """Types of entities, from relations, from the text and from WordNet above these."""
 
@@ -81,7 +112,7 @@ class Facts:
         self.above = all_hypernyms(synsets)
         self.definitions: dict[str, str] = {}
         self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        self.n_of_kind: Counter[str] = Counter()
+        self.shares = Shares()
         # Nouns that are words for people or languages, such as "German", and no places.
         self.demonyms = {
             word
@@ -105,7 +136,8 @@ class Facts:
             types = [self._types_of(entity, document.words) for entity in document.entities]
             for entity, names in zip(document.entities, types, strict=True):
                 self.counts[entity.kind].update(names)
-                self.n_of_kind[entity.kind] += 1
+                if document.is_whole:
+                    self.shares.add(entity.kind, names)
             for passage in passages.cut([self._mark_entities(document, vocab)]):
                 extents: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
                 for span in passage.spans[KEY]:
@@ -184,12 +216,11 @@ class Facts:
     def _choose(self, passage: FactPassage, pools: Pools, rng: Random) -> dict[str, list[Fact]]:
         """RETURNS (dict[str, list[Fact]]): The types of a passage, and the entities of each."""
         by_type: defaultdict[str, list[Fact]] = defaultdict(list)
-        unknown: Counter[str] = Counter()
         for fact in passage.facts:
             for name in fact.types:
-                if name in self.counts[fact.kind]:
+                # What a general type is of is known by the kind alone, see below.
+                if name in self.counts[fact.kind] and name not in GENERAL.values():
                     by_type[name].append(fact)
-            unknown[fact.kind] += not fact.types
         own: dict[str, None] = {}
         order = [fact for fact in passage.facts if fact.types]
         rng.shuffle(order)
@@ -197,7 +228,7 @@ class Facts:
             allowed = [
                 name
                 for name in fact.types
-                if name in by_type and (not unknown[fact.kind] or self.is_rare(name, fact.kind))
+                if name in by_type and self.n_missed(name, passage) <= MAX_MISSED_SHARE * len(by_type[name])
             ]
             own.update(dict.fromkeys(rng.sample(allowed, min(len(allowed), rng.choice((1, 2))))))
             if len(own) >= MAX_OWN:
@@ -214,8 +245,8 @@ class Facts:
             kind = rng.choice(kinds) if rng.random() < SHARE_OF_KIND else rng.choice(list(pools))
             names, weights = pools[kind]
             name = rng.choices(names, weights)[0]
-            is_sure = not unknown[kind] or self.is_rare(name, kind)
-            if is_sure and name not in by_type and name not in chosen and name not in GENERAL.values():
+            is_new = name not in by_type and name not in chosen and name not in GENERAL.values()
+            if is_new and self.n_missed(name, passage) <= MAX_MISSED:
                 chosen[name] = []
         return chosen
 
@@ -226,9 +257,12 @@ class Facts:
                 if count < MIN_PHRASE and " " in name and name not in self.nouns.by_word:
                     del counts[name]
 
-    def is_rare(self, name: str, kind: str) -> bool:
-        """RETURNS (bool): Whether few entities of a kind are of a type."""
-        return self.counts[kind][name] <= MAX_RARE * self.n_of_kind[kind]
+    def n_missed(self, name: str, passage: FactPassage) -> float:
+        """RETURNS (float): How many entities of a passage are expected to be of a type beside those known to be."""
+        known = [fact for fact in passage.facts if name not in fact.types]
+        n = sum(self.shares.of(name, fact.kind, fact.types) for fact in known)
+        # One more of each kind, where not all entities are known.
+        return n if passage.is_whole else n + sum(self.shares.of(name, kind) for kind in KINDS)
 
     def describe(self, name: str) -> list[str]:
         """RETURNS (list[str]): Descriptions of a type."""
