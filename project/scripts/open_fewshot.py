@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
+from zlib import crc32
 
 import spacy
 import srsly
@@ -19,6 +20,7 @@ from thinc.api import Config, fix_random_seed
 from wasabi import msg
 
 from spacy_binder.analysis.component import find_component, get_component
+from spacy_binder.annotation.annotator import model_checksum
 from spacy_binder.corpora.problems import Problems
 
 WAYS = ("examples", "trained further", "trained on them alone")
@@ -37,13 +39,15 @@ def main(
 ) -> None:
     """Score MODEL on the files of TEST with 1, 5 and 20 sentences per type, drawn from the train parts in ASSETS.
 
-    CONFIG is what a pipeline is trained by that knows nothing else. Results that OUTPUT.jsonl has are not measured
-    again. Writes OUTPUT.json and OUTPUT.md.
+    CONFIG is what a pipeline is trained by that knows nothing else. Results of the same MODEL and CONFIG that
+    OUTPUT.jsonl has are not measured again. Writes OUTPUT.json and OUTPUT.md.
     """
     setup_gpu(gpu_id, silent=True)
     path = output.with_suffix(".jsonl")
     path.parent.mkdir(parents=True, exist_ok=True)
-    done: list[dict[str, Any]] = list(srsly.read_jsonl(path)) if path.exists() else []  # type: ignore[arg-type]
+    checksum = crc32(config.read_bytes(), int(model_checksum(model)[:8], 16))
+    rows: Any = srsly.read_jsonl(path) if path.exists() else ()
+    done: list[dict[str, Any]] = [row for row in rows if row.get("checksum") == checksum]
     seen = {(row["domain"], row["n"], row["way"], row["draw"]) for row in done}
     nlp = spacy.load(model)
     name = find_component(nlp)
@@ -62,6 +66,7 @@ def main(
                     file = test / f"crossner-{domain}.spacy"
                     f = measure(predict(pipeline, find_component(pipeline), file, words), types)["f"]
                     row = {"domain": domain, "n": n, "way": way, "draw": draw, "sentences": len(shots), "f": f or 0.0}
+                    row["checksum"] = checksum
                     done.append(row)
                     srsly.write_jsonl(path, [row], append=True, append_new_line=False)
                     said = f"{domain}, {n} per type ({len(shots)} sentences), {way}, draw {draw}"

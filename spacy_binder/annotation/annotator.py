@@ -1,4 +1,4 @@
-"""Annotate rows with a pipeline. A row that can't be annotated costs itself alone."""
+"""Annotate rows with a pipeline. A row that can't be annotated does not stop the others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import load_model
@@ -61,10 +62,10 @@ class Annotator:
         pipe = get_component(self.nlp, self.component)
         self.key = pipe.key
         options = {"labels": settings.labels, "threshold": settings.threshold}
-        self._cfg: dict[str, dict[str, Any]] = {self.component: options}
+        self._options: dict[str, Any] = options
         # Here, because later on each row would fail on its own.
         pipe.with_options(**options)
-        self.nlp("One two.", component_cfg=self._cfg)
+        self.nlp("One two.", component_cfg={self.component: options})
 
     @property
     def folder(self) -> Path:
@@ -81,21 +82,27 @@ class Annotator:
         """
         if not batch:
             return []
-        try:
-            # Words of a corpus have no end. What the vocabulary keeps of them is freed with the batch.
-            with self.nlp.memory_zone():
+        # Words of a corpus have no end. What the vocabulary keeps of them is freed with the batch.
+        with self.nlp.memory_zone():
+            # Whatever a row does to a component: the other rows go on. An error would not end the zone in all versions
+            # of spaCy, so it stays inside.
+            try:
                 return self._annotate(batch, rows)
-        # Whatever a row does to a component: the other rows go on.
-        except Exception as error:
-            if len(batch) == 1:
+            except Exception as error:
                 cause = printable(shorten(f"{type(error).__name__}: {error}", SHOWN_PROBLEM))
-                return [AnnotatedRow(batch[0].id, batch[0].place, b"", cause, 0)]
+        if len(batch) == 1:
+            return [AnnotatedRow(batch[0].id, batch[0].place, b"", cause, 0)]
         return [done for row in batch for done in self.annotate([row], rows)]
 
     def _annotate(self, batch: Sequence[Row], rows: RowFormat) -> list[AnnotatedRow]:
         vocab = self.nlp.vocab
         given = [rows.given(row.content, vocab) for row in batch]
-        docs = self.nlp.pipe(given, component_cfg=self._cfg)
+        for doc in given:
+            # spaCy looks at the length of texts alone.
+            if isinstance(doc, Doc) and len(doc.text) > self.nlp.max_length:
+                raise ValueError(SpacyErrors.E088.format(length=len(doc.text), max_length=self.nlp.max_length))
+        # spaCy writes the batch size into the options.
+        docs = self.nlp.pipe(given, batch_size=len(given), component_cfg={self.component: {**self._options}})
         done = []
         for row, doc in zip(batch, docs, strict=True):
             content = rows.annotated(row.content, self._spans(doc), vocab)

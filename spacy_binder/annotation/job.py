@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from .formats import Fields, Source, open_source
 from .inventory import Inventory, take_inventory
 from .local_engine import annotate_in_process, annotate_in_processes, remaining_batches, whole_shards, write_shards
 from .manifest import claim_folder, read_manifest, write_manifest
-from .ray_engine import annotate_by_ray, require_ray
+from .ray_engine import annotate_by_ray, committed_shards, require_ray
 from .shards import ShardFolder, naming_whole_shards
 
 ENGINES = ("local", "ray")
@@ -83,7 +83,8 @@ def annotate_corpus(job: Job, bar: BarT, tell: Callable[[str], object]) -> dict[
         require_ray()
     if job.output.resolve().is_relative_to(job.source.resolve()):
         raise ValueError(Errors.B051.format(path=job.output, problem="it is the folder of the rows, or inside it"))
-    annotator = Annotator(job.model)
+    # With Ray, this machine may have no GPU.
+    annotator = Annotator(job.model if job.engine == "local" else replace(job.model, gpu_id=-1))
     source = open_source(job.source, job.format, job.fields, by_line=job.by_line, spans_key=annotator.key)
     with bar("Checking", None, 0) as checked:
         inventory = take_inventory(source, count=checked.update)
@@ -97,7 +98,7 @@ def annotate_corpus(job: Job, bar: BarT, tell: Callable[[str], object]) -> dict[
     with naming_whole_shards(shards):
         shards.prepare()
         start = perf_counter()
-        before = whole_shards(shards) if job.engine == "local" else shards.records()
+        before = whole_shards(shards) if job.engine == "local" else committed_shards(shards)
         n_done = sum(record.rows for record in before)
         if n_done:
             tell(f"Going on: {n_done:,} of {inventory.rows:,} rows were annotated before.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -40,7 +41,7 @@ def claim_folder(output: Path, settings: Mapping[str, Any]) -> None:
     if output.exists() and any(output.iterdir()):
         raise ValueError(Errors.B093.format(output=output))
     output.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda part: srsly.write_json(part, dict(settings)))
+    _write(path, settings)
 
 
 def read_manifest(output: Path) -> dict[str, Any] | None:
@@ -90,7 +91,7 @@ def write_manifest(
         "versions": _versions(),
     }
     write_whole(shards.output / FAILED, lambda part: srsly.write_jsonl(part, failed))
-    write_whole(shards.output / MANIFEST, lambda part: srsly.write_json(part, manifest))
+    _write(shards.output / MANIFEST, manifest)
     return manifest
 
 
@@ -99,9 +100,15 @@ def _versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{package: version(package) for package in packages}}
 
 
+def _write(path: Path, value: Mapping[str, Any]) -> None:
+    # Not srsly, which keeps ten decimals of a threshold.
+    text = json.dumps(dict(value), indent=2)
+    write_whole(path, lambda part: part.write_text(text, encoding="utf8"))
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = srsly.read_json(path)
+        found = json.loads(path.read_text(encoding="utf8"))
     except (OSError, ValueError) as error:
         raise ValueError(Errors.B044.format(path=path, cause=error)) from None
     if not isinstance(found, dict):
@@ -110,5 +117,5 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _show(value: Any) -> str:
-    text = srsly.json_dumps(value)
+    text = json.dumps(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

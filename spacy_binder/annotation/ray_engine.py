@@ -8,9 +8,13 @@ import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+from spacy.util import is_package
 
 from ..errors import Errors
 from .annotator import ModelSettings
@@ -48,7 +52,7 @@ def annotate_by_ray(
     """Annotate the rows that Ray's checkpoint in the folder of the run doesn't have.
 
     source (Source): The rows. The cluster's machines need the files, the pipeline and the folder at the same place.
-    model (ModelSettings): The pipeline. Each worker loads it once.
+    model (ModelSettings): The pipeline. Each worker loads it once. Relative paths are those of this process.
     shards (ShardFolder): Where rows go. Shards have any order.
     workers (int): The number of workers, each with a core, or with a GPU if the settings of the pipeline name one.
     batch_size (int): The most rows that are annotated at once.
@@ -74,6 +78,7 @@ def annotate_by_ray(
         resuming.checkpoint_actor_memory_bytes = CHECKPOINT_MEMORY
         context.checkpoint_config = resuming
         has_gpu = model.gpu_id >= 0
+        model, shards = settings_for_workers(model), replace(shards, output=shards.output.absolute())
         try:
             with DataContext.current(context):
                 size = BATCHES_PER_BLOCK * batch_size
@@ -89,11 +94,18 @@ def annotate_by_ray(
                 )
                 annotated.write_datasink(ShardSink(shards, shard))
         except (RayError, OSError) as error:
-            message = Errors.B098.format(cause=_cause(error), whole=name_shards(_whole_shards(shards)))
+            message = Errors.B098.format(cause=_cause(error), whole=name_shards(committed_shards(shards)))
             raise ValueError(message) from error
 
 
-def _whole_shards(shards: ShardFolder) -> list[Record]:
+def settings_for_workers(model: ModelSettings) -> ModelSettings:
+    """RETURNS (ModelSettings): The pipeline, for workers that run in another folder. Ray gives each its GPU as 0."""
+    is_folder = not is_package(model.model) and Path(model.model).exists()
+    name = str(Path(model.model).absolute()) if is_folder else model.model
+    return replace(model, model=name, gpu_id=min(model.gpu_id, 0))
+
+
+def committed_shards(shards: ShardFolder) -> list[Record]:
     """RETURNS (list[Record]): The shards whose rows Ray's checkpoint has. It removes the others when it goes on."""
     suffix = shards.format.shard_suffix
     done = {path.stem + suffix for path in (shards.output / CHECKPOINT).glob("*.parquet")}

@@ -49,7 +49,8 @@ class RowSource(Datasource):
             metadata = BlockMetadata(
                 num_rows=None, size_bytes=path.stat().st_size, exec_stats=None, input_files=(str(path),)
             )
-            task = _ReadFile(self._source.rows, path, place)
+            # Workers may run in another folder.
+            task = _ReadFile(self._source.rows, path.absolute(), place)
             tasks.append(ReadTask(task, metadata, ROW, per_task_row_limit))
         return tasks
 
@@ -59,7 +60,7 @@ class _ReadFile:
         self._rows, self._path, self._place = rows, path, place
 
     def __call__(self) -> Iterator[pyarrow.Table]:
-        rows = self._rows.read(self._path.resolve(), self._place)
+        rows = self._rows.read(self._path, self._place)
         for batch in batches(rows, READ_ROWS):
             yield _table(batch, ROW)
 

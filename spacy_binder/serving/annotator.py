@@ -28,6 +28,8 @@ CHARACTERS = 1000
 LONGEST_MESSAGE = 500
 SCORE_DIGITS = 6
 
+SpansT = list[dict[str, Any]]
+
 
 class Options(NamedTuple):
     """What a request asks for.
@@ -82,7 +84,12 @@ class Annotator:
             }
         return found
 
-    def find(self, options: Options, texts: Sequence[str]) -> list[list[dict[str, Any]]]:
+    def prepare(self) -> None:
+        """Run the pipeline once, so that the first request doesn't wait for its preparations."""
+        with self._logged_warnings():
+            self._find(Options(), ["A first text."])
+
+    def find(self, options: Options, texts: Sequence[str]) -> list[SpansT]:
         """Find the spans of texts with the same options.
 
         options (Options): The options.
@@ -91,22 +98,35 @@ class Annotator:
         RAISES (ProblemError): If an option can't have its value, or a text has too many spans.
         """
         with self._metrics.time_batch(len(texts)), self._logged_warnings():
-            pipe = get_component(self.nlp, self.name)
-            given = options.for_component()
-            try:
-                pipe.with_options(**given)
-            except ValueError as error:
-                raise ProblemError(422, plain(str(error), LONGEST_MESSAGE)) from None
-            cfg = {self.name: given}
-            found = []
-            # What the vocabulary learns of these texts is forgotten at the end.
-            with self.nlp.memory_zone():
-                for doc in self.nlp.pipe(texts, batch_size=TEXTS_PER_STEP, component_cfg=cfg):
-                    found.append(self._spans_of(doc, pipe.key))
-                    self._metrics.count_text(len(doc), len(found[-1]))
-            return found
+            found = self._find(options, texts)
+        # Not before all are done: after an error they come again, one request after the other.
+        for n_words, spans in found:
+            self._metrics.count_text(n_words, len(spans))
+        return [spans for _, spans in found]
 
-    def _spans_of(self, doc: Doc, key: str) -> list[dict[str, Any]]:
+    def _find(self, options: Options, texts: Sequence[str]) -> list[tuple[int, SpansT]]:
+        """RETURNS (list): The number of words, and the spans, of each text."""
+        pipe = get_component(self.nlp, self.name)
+        given = options.for_component()
+        try:
+            pipe.with_options(**given)
+        except ValueError as error:
+            raise ProblemError(422, plain(str(error), LONGEST_MESSAGE)) from None
+        found = []
+        failure: Optional[Exception] = None
+        # What the vocabulary learns of these texts is forgotten at the end. An error would not end the zone in all
+        # versions of spaCy, so it stays inside.
+        with self.nlp.memory_zone():
+            try:
+                for doc in self.nlp.pipe(texts, batch_size=TEXTS_PER_STEP, component_cfg={self.name: given}):
+                    found.append((len(doc), self._spans_of(doc, pipe.key)))
+            except Exception as error:
+                failure = error
+        if failure is not None:
+            raise failure
+        return found
+
+    def _spans_of(self, doc: Doc, key: str) -> SpansT:
         group, text = doc.spans[key], doc.text
         if len(group) > self._max_spans:
             raise ProblemError(422, Errors.B084.format(most=self._max_spans))

@@ -29,4 +29,6 @@ def load_api(settings: ServerSettings, *, gpu: bool = False, threads: Optional[f
     if threads is not None:
         torch.set_num_threads(max(1, int(threads)))
     nlp = load_model(settings.model)
+    # Requests with longer texts are refused before.
+    nlp.max_length = max(nlp.max_length, settings.limits.text_length)
     return make_api(nlp, find_component(nlp, settings.component), settings)

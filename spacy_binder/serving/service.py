@@ -6,14 +6,14 @@ import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Optional
+from typing import Optional
 
 from spacy.language import Language
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from ..errors import Errors
-from .annotator import Annotator, Options, weigh
+from .annotator import Annotator, Options, SpansT, weigh
 from .batching import Batcher, Job, NotRunningError
 from .metrics import ServerMetrics
 from .problems import ProblemError
@@ -21,7 +21,8 @@ from .settings import ServerSettings
 
 logger = logging.getLogger(__name__)
 
-SpansT = list[dict[str, Any]]
+# Seconds that the end waits for a batch that nobody waits for any more.
+STOP_SECONDS = 5
 
 
 class Service:
@@ -43,13 +44,13 @@ class Service:
         self._n_requests = 0
 
     def start(self) -> None:
-        """Run the pipeline once, so that the first request doesn't wait for its preparations, and take requests."""
-        self.annotator.find(Options(), ["A first text."])
+        """Prepare the pipeline, and take requests."""
+        self.annotator.prepare()
         self.batcher.start()
 
     def stop(self) -> None:
-        """Answer the requests that are there, and take no others."""
-        self.batcher.stop()
+        """Take no more requests. Those that are there were answered before, or were told that it takes too long."""
+        self.batcher.stop(STOP_SECONDS)
 
     @contextmanager
     def admitted(self) -> Iterator[None]:

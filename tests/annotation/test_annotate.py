@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import spacy
@@ -16,6 +17,8 @@ from annotated_files import (
     write_rows,
 )
 from spacy.tokens import Doc, DocBin
+
+from spacy_binder.pipeline import BinderNER
 
 # What a pipeline can't annotate, and what is said of it.
 BAD = [
@@ -70,7 +73,8 @@ def test_other_labels_and_threshold(trained: tuple[Path, Path], tmp_path: Path) 
     labels = {"PER": None, "PLACE": ["Countries, cities, states"]}
     source = write_rows(tmp_path / "in.jsonl", ({"body": text} for text in texts))
     (tmp_path / "types.json").write_text(json.dumps(labels), encoding="utf8")
-    options = ["--labels", tmp_path / "types.json", "--threshold", 0.2, "--text-field", "body"]
+    # More decimals than srsly writes.
+    options = ["--labels", tmp_path / "types.json", "--threshold", 0.2000000000000001, "--text-field", "body"]
     annotate(model, source, tmp_path / "out", *options)
     rows = [{**row, "text": row["body"]} for row in read_rows(tmp_path / "out")]
     cfg = {"binder_ner": {"labels": labels, "threshold": 0.2}}
@@ -116,6 +120,32 @@ def test_docbins(trained: tuple[Path, Path], tmp_path: Path) -> None:
         assert spans(doc, "sc") == spans(before, "sc")
         assert spans(doc, "found") == spans(after, "sc")
         assert doc.spans["found"].attrs["scores"] == pytest.approx(after.spans["sc"].attrs["scores"], abs=1e-5)
+
+
+def test_a_long_doc_fails(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    """As a long text does, though spaCy takes docs of any length."""
+    docs = [Doc(spacy.blank("en").vocab, words=["Riga"] * n) for n in (1, 3)]
+    DocBin(docs=docs).to_disk(tmp_path / "in.spacy")
+    options = ("--spans-field", "found", "--max-length", 10)
+    annotate(trained[0], tmp_path / "in.spacy", tmp_path / "out", *options, exit_code=3)
+    [failed] = failed_rows(tmp_path / "out")
+    assert failed["place"] == "in.spacy:2" and "E088" in failed["error"]
+
+
+def test_batch_size(trained: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is that of the model, also where it is above the pipeline's own."""
+    sizes = []
+    predict = BinderNER.predict
+
+    def note_size(self: BinderNER, docs: list[Doc]) -> Any:
+        sizes.append(len(docs))
+        return predict(self, docs)
+
+    monkeypatch.setattr(BinderNER, "predict", note_size)
+    source = write_rows(tmp_path / "in.jsonl", ({"text": "Riga"} for _ in range(50)))
+    annotate(trained[0], source, tmp_path / "out", "--batch-size", 40)
+    # First the text that the pipeline is tried on.
+    assert sizes[1:] == [40, 10]
 
 
 def spans(doc: Doc, key: str) -> list[tuple[int, int, str]]:

@@ -19,7 +19,11 @@ import pytest
 import spacy
 from annotated_files import annotate, failed_rows, read_json, read_rows, require_equal, sentences, write_rows
 
-from spacy_binder.annotation.ray_engine import CHECKPOINT, cluster
+from spacy_binder.annotation.annotator import ModelSettings
+from spacy_binder.annotation.jsonl_rows import JsonlRows
+from spacy_binder.annotation.ray_engine import CHECKPOINT, cluster, committed_shards, settings_for_workers
+from spacy_binder.annotation.rows import AnnotatedRow
+from spacy_binder.annotation.shards import ShardFolder
 
 # Not by import: what the engine sets for Ray has to be set before.
 pytestmark = [
@@ -225,3 +229,22 @@ def committed_ids(output: Path) -> set[int]:
     from pyarrow import parquet
 
     return {int(name) for path in committed(output) for name in parquet.read_table(path)["id"].to_pylist()}
+
+
+def test_settings_for_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers run in other folders, and each sees one GPU."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").mkdir()
+    found = [settings_for_workers(ModelSettings(name, gpu_id=gpu)) for name, gpu in (("model", 3), ("en_model", -1))]
+    assert [(one.model, one.gpu_id) for one in found] == [(str(tmp_path / "model"), 0), ("en_model", -1)]
+
+
+def test_shards_that_are_not_in_the_checkpoint_do_not_count(tmp_path: Path) -> None:
+    """Ray removes them when it goes on."""
+    shards = ShardFolder(tmp_path, JsonlRows("text", "id", "spans"))
+    shards.prepare()
+    for name in "ab":
+        shards.write(name, [AnnotatedRow(name, f"in.jsonl:{name}", b"{}", "", 1)])
+    (tmp_path / CHECKPOINT).mkdir()
+    (tmp_path / CHECKPOINT / "b.parquet").touch()
+    assert [record.name for record in committed_shards(shards)] == ["b.jsonl"]

@@ -86,3 +86,9 @@ def test_all_ways_are_measured(
     assert {(run["n"], run["sentences"]) for run in runs} == {(1, 1), (5, 3)}
     assert all(0 <= run["f"] <= 1 for run in runs)
     assert output.with_suffix(".md").read_text().count("\n|") == 2 + 2 * len(module.WAYS)
+    # Those of another pipeline are none of this one.
+    tiny_nlp.meta["version"] = "2.0.0"
+    tiny_nlp.to_disk(tmp_path / "model")
+    module.main(*arguments, draws=1, domains="ai")
+    assert len(json.loads(output.with_suffix(".json").read_text())["runs"]) == 2 * len(module.WAYS)
+    assert len(output.with_suffix(".jsonl").read_text().splitlines()) == 3 * 2 * len(module.WAYS)
