@@ -1,14 +1,19 @@
 """Turn the corpora of the workflow `open` into passages, and the test parts of CrossNER into DocBins."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from shutil import copyfile
 
 import spacy
 import typer
-from open.corpora import DOMAINS, SOURCES, keep_names, leave_out_misc, read_part, restore_capitals, spread
+from open.corpora import DOMAINS, SOURCES, leave_out_misc, read_part, spread
+from open.lexicon import Lexicon, make_lexicon
 from open.passages import KEY, Passages, shuffled
+from open.relations import read_docred
+from open.wordnet import read_wordnet
 from spacy.language import Language
+from spacy.tokens import Doc
 from wasabi import msg
 
 from spacy_binder.corpora.annotated import say_annotated
@@ -25,10 +30,16 @@ def main(assets: Path, datasets: Path, output: Path, n_dev: int = 100, seed: int
     problems = Problems()
     rows: list[Row] = []
     try:
-        for name, source in SOURCES.items():
-            rows.append(write_passages(name, source.train, assets, datasets, output / "train", nlp, problems, seed))
-        for name in (name for name, source in SOURCES.items() if source.dev):
-            rows.append(write_passages(name, ("dev",), assets, datasets, output / "dev", nlp, problems, seed, n_dev))
+        texts = (document.words for document in read_docred(assets / "redocred" / "dev_revised.json", {}))
+        lexicon = make_lexicon(read_wordnet(assets / "oewn"), texts)
+        for part, n in (("train", 0), ("dev", n_dev)):
+            for name, source in SOURCES.items():
+                parts = source.train if part == "train" else ("dev",) if source.dev else ()
+                if parts:
+                    docs = (
+                        doc for one in parts for doc in read_part(source.dataset, one, assets, datasets, nlp, problems)
+                    )
+                    rows.append(write_passages(name, docs, lexicon, datasets, output / part, nlp, seed, n))
         for name in (f"crossner-{domain}" for domain in DOMAINS):
             labels = json.loads((datasets / name / "labels.json").read_text(encoding="utf8"))
             docs = leave_out_misc(read_part(name, "test", assets, datasets, nlp, problems), labels)
@@ -46,34 +57,23 @@ def main(assets: Path, datasets: Path, output: Path, n_dev: int = 100, seed: int
 
 
 def write_passages(
-    name: str,
-    parts: tuple[str, ...],
-    assets: Path,
-    datasets: Path,
-    output: Path,
-    nlp: Language,
-    problems: Problems,
-    seed: int,
-    n: int = 0,
+    name: str, docs: Iterable[Doc], lexicon: Lexicon, datasets: Path, output: Path, nlp: Language, seed: int, n: int = 0
 ) -> Row:
-    """Write the passages of some parts of a corpus, in a random order. They say which types were annotated.
+    """Write the passages of a corpus, in a random order. They say which types were annotated.
 
     name (str): The corpus.
-    parts (tuple[str, ...]): The parts.
-    assets, datasets (Path): The folders of that name of the project.
+    docs (Iterable[Doc]): Its docs.
+    lexicon (Lexicon): What its docs are mended by.
+    datasets (Path): The folder of that name of the project.
     output (Path): The folder to write to.
     nlp (Language): A blank pipeline.
-    problems (Problems): Counts annotations that do not fit.
     seed (int): Decides the order.
     n (int): The most passages. Defaults to 0, which means all.
     RETURNS (tuple[str, ...]): A row of the table.
     """
     source, passages = SOURCES[name], Passages()
-    docs = (doc for part in parts for doc in read_part(source.dataset, part, assets, datasets, nlp, problems))
-    docs = keep_names(docs) if source.named else docs
-    docs = restore_capitals(docs) if source.lower else docs
-    docs = shuffled(docs, seed) if source.by_label else docs
-    labels = list(json.loads((datasets / source.dataset / "labels.json").read_text(encoding="utf8")))
+    docs = source.change(docs, lexicon) if source.change else docs
+    labels = [*json.loads((datasets / source.dataset / "labels.json").read_text(encoding="utf8")), *source.added]
     made = shuffled(passages.join(passages.cut(docs), nlp.vocab), seed)
     for doc in made:
         # Also types that never occur in a small part.

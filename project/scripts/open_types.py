@@ -6,9 +6,12 @@ from pathlib import Path
 import spacy
 import typer
 from open.chains import draw_chains, mine_chains
-from open.corpora import read_part
+from open.cleaning import mend_multiconer
+from open.corpora import SOURCES, read_part
 from open.facts import Facts
+from open.lexicon import make_lexicon
 from open.mining import WordNetPassages
+from open.multiconer import make_documents
 from open.passages import Passages
 from open.relations import read_docred, read_fewrel
 from open.wordnet import read_wordnet
@@ -35,11 +38,15 @@ def main(
         passages = Passages()
         found = list(mine_chains(read_part("gum", "train", assets, datasets, nlp, Problems()), passages))
         roles = json.loads((datasets / "open" / "relations.json").read_text(encoding="utf8"))
-        documents = [
+        docred = [
             *read_docred(assets / "redocred" / "dev_revised.json", roles),
             *read_docred(assets / "redocred" / "test_revised.json", roles),
-            *read_fewrel(assets / "fewrel" / "val_wiki.json", roles),
         ]
+        lexicon = make_lexicon(synsets, (document.words for document in docred))
+        [part] = SOURCES["multiconer"].train
+        sentences = mend_multiconer(read_part("multiconer", part, assets, datasets, nlp, Problems()), lexicon)
+        fewrel = read_fewrel(assets / "fewrel" / "val_wiki.json", roles)
+        documents = [*docred, *make_documents(sentences), *fewrel]
         facts, cut = Facts(synsets), Passages()
         stated = list(facts.mine(documents, cut, nlp.vocab))
         counts = {

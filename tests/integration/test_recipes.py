@@ -12,7 +12,7 @@ import pytest
 import spacy
 from conftest import SHARED, spans_of
 from project_copy import PROJECT
-from spacy.tokens import Doc, DocBin, Span
+from spacy.tokens import Doc, DocBin
 from spacy.util import load_config
 from weasel.util import load_project_config
 
@@ -125,18 +125,6 @@ def test_multiconer(scripts: Any, tmp_path: Path) -> None:
         "test": ["e # ", "g # "],
     }
     assert spans_of(found["dev"][0]) == [(0, 1, "OtherPER")]
-
-
-def test_capitals(scripts: Any) -> None:
-    """Of names, and at the beginning of sentences. Small words keep small letters inside names, others everywhere."""
-    text = "the singer of the band of montreal met the fifth of may in montreal . he sang"
-    words = text.split()
-    doc = Doc(spacy.blank("en").vocab, words=words, sent_starts=[i in (0, 15) for i in range(len(words))])
-    doc.spans["sc"] = [Span(doc, 3, 7, label="MusicalGRP"), Span(doc, 13, 14, label="Food")]
-    [cased] = scripts("open.corpora").restore_capitals([doc])
-    expected = "The singer of The Band of Montreal met the fifth of may in montreal . He sang"
-    assert [token.text for token in cased] == expected.split()
-    assert spans_of(cased) == [(3, 7, "MusicalGRP"), (13, 14, "Food")]
 
 
 def test_germeval(scripts: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

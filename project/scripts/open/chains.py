@@ -9,6 +9,7 @@ from spacy.tokens import Doc, Span, SpanGroup, Token
 from spacy.vocab import Vocab
 
 from .passages import KEY, Passages
+from .wording import plural
 
 # Nouns that say too little, or that count.
 VAGUE_WORDS = (
@@ -100,10 +101,15 @@ def draw_chains(found: Sequence[ChainPassage], n: int, vocab: Vocab, seed: int =
         chosen = dict.fromkeys(rng.sample(passage.named, min(N_NAMED, len(passage.named))))
         chosen.update(dict.fromkeys(rng.sample(own, min(N_OTHERS, len(own)))))
         elsewhere = rng.sample(lemmas, min(N_ELSEWHERE, len(lemmas)))
-        labels = {lemma: [lemma] for lemma in chosen}
-        labels.update({lemma: [lemma] for lemma in elsewhere if lemma not in passage.in_document})
+        labels = {lemma: describe(lemma) for lemma in chosen}
+        labels.update({lemma: describe(lemma) for lemma in elsewhere if lemma not in passage.in_document})
         doc = Doc(vocab, words=passage.words)
         spans = sorted((start, -end, lemma) for lemma in chosen for start, end in passage.mentions[lemma])
         group = [Span(doc, start, -end, label=lemma) for start, end, lemma in spans]
         doc.spans[KEY] = SpanGroup(doc, name=KEY, spans=group, attrs={"labels": labels})
         yield doc
+
+
+def describe(lemma: str) -> list[str]:
+    """RETURNS (list[str]): Descriptions of a type: the noun, twice, and its plural."""
+    return [lemma, lemma, plural(lemma)]

@@ -1,6 +1,6 @@
 """The corpora that the open pipeline is trained and measured on, as passages."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,23 +11,14 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy_binder.corpora.conllu import read_conllu
 from spacy_binder.corpora.problems import Problems
 
-from .chains import head_of
+from .cleaning import COUNTRY, drop_articles, drop_handles, keep_names, mend_multiconer
+from .lexicon import Lexicon
 from .passages import KEY
 
 DOMAINS = ("ai", "literature", "music", "politics", "science")
 # The label of CrossNER that says nothing of what it is.
 MISC = "misc"
-# Labels of MultiCoNER whose spans are names.
-PROPER_LABELS = (
-    "Artist Politician Scientist Athlete Cleric SportsManager OtherPER HumanSettlement Station ORG MusicalGRP "
-    "SportsGRP PublicCorp PrivateCorp CarManufacturer AerospaceManufacturer MusicalWork WrittenWork VisualWork ArtWork"
-)
-PROPER = frozenset(PROPER_LABELS.split())
-# Words that have small letters inside names.
-SMALL_WORDS = "a an and at by de der di for from in la le of on or 's the to van von with"
-SMALL = frozenset(SMALL_WORDS.split())
-# A label of GUM whose mentions are seldom names, and belong to a corpus of names.
-TIME = "time"
+Change = Callable[[Iterable[Doc], Lexicon], Iterable[Doc]]
 
 
 class Source(NamedTuple):
@@ -36,31 +27,34 @@ class Source(NamedTuple):
     dataset (str): A dataset of the project.
     train (tuple[str, ...]): Its parts that are trained on. Of corpora that nothing is measured on, also other parts.
     dev (bool): Whether its development part is measured on.
-    named (bool): Whether only mentions by name are taken. Defaults to False.
-    lower (bool): Whether all words of the corpus have small letters, so that names get capitals. Defaults to False.
-    by_label (bool): Whether its sentences are sorted by label, so that they are shuffled first. Defaults to False.
+    change (Callable, optional): What mends its docs.
+    added (tuple[str, ...]): Labels that this adds. Defaults to none.
     """
 
     dataset: str
     train: tuple[str, ...]
     dev: bool
-    named: bool = False
-    lower: bool = False
-    by_label: bool = False
+    change: Change | None = None
+    added: tuple[str, ...] = ()
+
+
+def _alone(change: Callable[[Iterable[Doc]], Iterable[Doc]]) -> Change:
+    """RETURNS (Callable): A change that needs no lexicon."""
+    return lambda docs, _: change(docs)
 
 
 SOURCES = {
-    "gum": Source("gum", ("train",), True, named=True),
+    "gum": Source("gum", ("train",), True, _alone(keep_names)),
     "gum_all": Source("gum", ("train",), False),
     "litbank": Source("litbank", ("train",), False),
-    "btc": Source("btc", ("train", "test"), False),
+    "btc": Source("btc", ("train", "test"), False, _alone(drop_handles)),
     "wikigold": Source("wikigold", ("train", "dev", "test"), False),
-    "re3d": Source("re3d", ("train", "test"), True),
+    "re3d": Source("re3d", ("train", "test"), True, _alone(drop_articles)),
     "wnut17": Source("wnut17", ("train",), True),
     "ncbi": Source("ncbi", ("train",), False),
     "craft": Source("craft", ("train",), True),
     "anatem": Source("anatem", ("train",), False),
-    "multiconer": Source("multiconer", ("train",), True, lower=True, by_label=True),
+    "multiconer": Source("multiconer", ("train",), True, mend_multiconer, (COUNTRY,)),
 }
 
 
@@ -80,27 +74,6 @@ def read_part(name: str, part: str, assets: Path, datasets: Path, nlp: Language,
         yield from read_conllu(assets / name / "dep", nlp, names=names, problems=problems, syntax=True)
     else:
         yield from CONVERTERS[name](assets / name, settings, part, nlp, problems)
-
-
-def keep_names(docs: Iterable[Doc]) -> Iterator[Doc]:
-    """YIELDS (Doc): The docs with those spans alone whose head is a proper noun, and with times."""
-    for doc in docs:
-        doc.spans[KEY] = [span for span in doc.spans[KEY] if span.label_ == TIME or head_of(span).pos_ == "PROPN"]
-        yield doc
-
-
-def restore_capitals(docs: Iterable[Doc]) -> Iterator[Doc]:
-    """YIELDS (Doc): The docs with capitals at the beginning of sentences, and of the words of names."""
-    for doc in docs:
-        words = [token.text for token in doc]
-        named = {i for span in doc.spans[KEY] if span.label_ in PROPER for i in range(span.start, span.end)}
-        starts = {span.start for span in doc.spans[KEY]}
-        for i, word in enumerate(words):
-            if doc[i].is_sent_start or (i in named and (i in starts or word not in SMALL)):
-                words[i] = word[:1].upper() + word[1:]
-        cased = Doc(doc.vocab, words=words, sent_starts=[token.is_sent_start for token in doc])
-        cased.spans[KEY] = [Span(cased, span.start, span.end, label=span.label_) for span in doc.spans[KEY]]
-        yield cased
 
 
 def leave_out_misc(docs: Iterable[Doc], labels: Iterable[str]) -> Iterator[Doc]:

@@ -13,6 +13,9 @@ FILES = {
     "LOC": {"location", "object", "artifact", "group"},
     "MISC": {"communication", "artifact", "act", "event", "cognition", "object", "group", "animal", "plant", "food"},
 }
+# The files of nouns that a name ends with, or has before "of": "Riga University", "Battle of Riga".
+FILES_OF_NAMES = {"ORG": {"group"}, "LOC": {"location", "object", "artifact"}, "MISC": {"act", "event"}}
+PRIZES = frozenset(("award", "prize", "medal"))
 BE = {"is", "was", "are", "were"}
 ARTICLES = {"a", "an", "the", "one", "two"}
 # Where a noun phrase ends.
@@ -25,7 +28,13 @@ ENDS = frozenset(END_WORDS.split())
 # Nouns that say nothing of the entity, or are mostly other words.
 VAGUE_WORDS = (
     "name one two part member second first third number group kind type example set form series list pair place man "
-    "woman people person thing area side time day year in at no are as he it so go be do have who will may can"
+    "woman people person thing area side time day year in at no are as he it so go be do have who will may can "
+    "three four five six seven eight nine ten last following next original main central upper outside opposite "
+    "separate north south east west northwest northeast southwest southeast left right young married "
+    "international local modern classical professional active best few open narrow current dominant black using "
+    "like beat join die cover chain turn starting choice run light back end note domino block cube card paper "
+    "spot title hit feat crosse unit body feature case term style expression designation interval use multitude "
+    "land future class point distance male female"
 )
 VAGUE = frozenset(VAGUE_WORDS.split())
 # Words before a noun that say nothing of its kind.
@@ -79,6 +88,27 @@ def define(entity: Entity, words: Sequence[str], nouns: Nouns) -> Iterator[tuple
     for start, end in entity.mentions:
         yield from _before(start, words, entity.kind, nouns)
         yield from _after(end, words, entity.kind, nouns)
+
+
+def noun_of_name(words: Sequence[str], kind: str, nouns: Nouns) -> tuple[str, list[str]] | None:
+    """Find the noun in a name: "university" of "Riga University" and of "University of Riga".
+
+    words (Sequence[str]): The words of the name.
+    kind (str): The kind of the entity.
+    nouns (Nouns): The nouns.
+    RETURNS (tuple[str, list[str]], optional): The noun, and the synsets that may be meant.
+    """
+    end = words.index("of") if "of" in words[1:] else len(words)
+    if len(words) < 2 or not words[end - 1].istitle():
+        return None
+    noun = words[end - 1].lower()
+    found = nouns.find([noun], kind)
+    # Not without its plural: "Records" is no record.
+    if found is None or found[0] != noun:
+        return None
+    files = FILES_OF_NAMES.get(kind, set())
+    fitting = [one for one in found[1] if nouns.synsets[one].file in files or (kind == "MISC" and noun in PRIZES)]
+    return (noun, fitting) if fitting else None
 
 
 def _before(start: int, words: Sequence[str], kind: str, nouns: Nouns) -> Iterator[tuple[str, list[str]]]:

@@ -8,12 +8,13 @@ from typing import NamedTuple
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.vocab import Vocab
 
-from .definitions import Nouns, define
+from .definitions import Nouns, define, noun_of_name
 from .entries import definition_of
 from .hypernyms import TOO_GENERAL, all_hypernyms
-from .mining import plural
 from .passages import KEY, Passages
 from .relations import Document, Entity
+from .shares import KINDS, Shares
+from .wording import join_words, plural
 from .wordnet import Synset
 
 # The most steps from a noun up to a type.
@@ -35,12 +36,23 @@ VAGUE_WORDS = (
     "commodity|covering|implement|consumer goods|equipment|diversion|contestant|preserver|worker|good person|"
     "bad person|product|homo|hominid|primate|placental|mammal|vertebrate|chordate|work|idea|concept|category|kind|"
     "occupation|surface|boundary|extremity|branch|position|geographic point|geographical area|auditory communication|"
-    "written communication|accomplishment|entertainment|change|happening"
+    "written communication|accomplishment|entertainment|change|happening|male offspring|female offspring|offspring|"
+    "kinswoman|workplace|facility|system|family|holding device|playing card|sports implement|important person|"
+    "personality|game equipment|lineage|genealogy|holder|acquirer|ordering|arrangement|agglomeration|age group|choice|"
+    "language unit|group action|entry|attempt|evidence|musical notation|notation|geological formation|conveyance"
 )
 VAGUE = TOO_GENERAL.union(VAGUE_WORDS.split("|"))
 # What the entities of a kind are called in general.
 GENERAL = {"PER": "person", "ORG": "organization", "LOC": "place"}
-KINDS = ("PER", "ORG", "LOC", "MISC", "TIME", "NUM")
+# Kinds of organizations that have other general names, and words for all of a kind that aren't asked for elsewhere.
+NO_ORGANIZATIONS = frozenset(("religion", "ethnic group"))
+GENERAL_WORDS = frozenset(
+    (*GENERAL.values(), "location", "organisation", "institution", "establishment", "administration")
+)
+# How often a passage is of a text whose entities are all known. The least number of entities of a type without spans.
+SHARE_OF_WHOLE, MIN_ENTITIES = 0.8, 3
+# Descriptions of a type beside its bare name, and the names of other passages that one of these has.
+N_DESCRIPTIONS, N_NAMES = 3, 40
 # For each kind, types and how often each is drawn.
 Pools = Mapping[str, tuple[Sequence[str], Sequence[float]]]
 
@@ -71,35 +83,6 @@ class FactPassage(NamedTuple):
     is_whole: bool
 
 
-class Shares:
-    """How often entities of a kind, or of a type, are of another type, in documents whose entities are all known."""
-
-    def __init__(self) -> None:
-        self.n: Counter[str] = Counter()
-        self.both: defaultdict[str, Counter[str]] = defaultdict(Counter)
-
-    def add(self, kind: str, types: Sequence[str]) -> None:
-        """Count an entity.
-
-        kind (str): Its kind.
-        types (Sequence[str]): Its types.
-        """
-        for given in (kind, *types):
-            self.n[given] += 1
-            self.both[given].update(types)
-
-    def of(self, name: str, kind: str, types: Sequence[str] = ()) -> float:
-        """Find how often an entity is of a type that it is not known to be of.
-
-        name (str): The type.
-        kind (str): The kind of the entity. Empty if it is not known.
-        types (Sequence[str]): What is known of the entity. Defaults to nothing.
-        RETURNS (float): The highest share of the type among the entities of one of its types, or else of its kind.
-        """
-        given = [one for one in types if self.n[one]] or [kind] if kind else list(KINDS)
-        return max((self.both[one][name] / self.n[one] for one in given if self.n[one]), default=0.0)
-
-
 class Facts:
     """Types of entities, from relations, from the text and from WordNet above these."""
 
@@ -113,6 +96,7 @@ class Facts:
         self.definitions: dict[str, str] = {}
         self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.shares = Shares()
+        self.names: defaultdict[str, list[str]] = defaultdict(list)
         # Nouns that are words for people or languages, such as "German", and no places.
         self.demonyms = {
             word
@@ -138,6 +122,10 @@ class Facts:
                 self.counts[entity.kind].update(names)
                 if document.is_whole:
                     self.shares.add(entity.kind, names)
+                for name in names:
+                    if len(self.names[name]) < N_NAMES:
+                        start, end = entity.mentions[0]
+                        self.names[name].append(" ".join(document.words[start:end]))
             for passage in passages.cut([self._mark_entities(document, vocab)]):
                 extents: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
                 for span in passage.spans[KEY]:
@@ -164,7 +152,8 @@ class Facts:
     def _types_of(self, entity: Entity, words: Sequence[str]) -> list[str]:
         """RETURNS (list[str]): What relations and the text say of an entity, and what is above that in WordNet."""
         types = dict(entity.types)
-        for noun, names in define(entity, words, self.nouns):
+        of_names = (noun_of_name(words[start:end], entity.kind, self.nouns) for start, end in entity.mentions)
+        for noun, names in (*define(entity, words, self.nouns), *filter(None, of_names)):
             types[noun] = None
             if len(names) == 1 and noun in self.synsets[names[0]].members:
                 self.definitions.setdefault(noun, definition_of(self.synsets[names[0]]))
@@ -194,24 +183,40 @@ class Facts:
         """
         rng = Random(seed)
         self._drop_seldom_phrases()
-        pools: Pools = {
-            kind: (list(counts), [count**0.5 for count in counts.values()])
-            for kind, counts in self.counts.items()
-            if counts
-        }
-        groups = [group for whole in (True, False) if (group := [one for one in found if one.is_whole is whole])]
-        weights = [[sum(bool(fact.types) for fact in passage.facts) for passage in group] for group in groups]
-        for i in range(n):
-            [passage] = rng.choices(groups[i % len(groups)], weights[i % len(groups)])
+        pools = self._pools()
+        groups = {whole: group for whole in (True, False) if (group := [one for one in found if one.is_whole is whole])}
+        weights = {whole: [self._weight(passage) for passage in group] for whole, group in groups.items()}
+        for _ in range(n):
+            is_whole = rng.random() < SHARE_OF_WHOLE
+            is_whole = is_whole if is_whole in groups else not is_whole
+            [passage] = rng.choices(groups[is_whole], weights[is_whole])
             chosen = self._choose(passage, pools, rng)
             spans = []
             for name, facts in chosen.items():
                 spans += [(start, -end, name) for fact in facts for start, end in fact.extents]
             doc = Doc(vocab, words=passage.words)
             group = [Span(doc, start, -end, label=name) for start, end, name in sorted(set(spans))]
-            labels = {name: self.describe(name) for name in chosen}
+            labels = {name: self.describe(name, doc.text, rng) for name in chosen}
             doc.spans[KEY] = SpanGroup(doc, name=KEY, spans=group, attrs={"labels": labels})
             yield doc
+
+    def _pools(self) -> Pools:
+        """RETURNS (dict): The types of each kind, of texts whose entities are all known."""
+        pools: dict[str, tuple[Sequence[str], Sequence[float]]] = {}
+        for kind in self.counts:
+            counts = {
+                name: n
+                for name, n in self.shares.both[kind].items()
+                if n >= MIN_ENTITIES and name in self.counts[kind] and name not in GENERAL_WORDS
+            }
+            if counts:
+                pools[kind] = (list(counts), [n**0.5 for n in counts.values()])
+        return pools
+
+    def _weight(self, passage: FactPassage) -> float:
+        """RETURNS (float): How often a passage is drawn: the more types it has, and the rarer these are."""
+        types = {(fact.kind, name) for fact in passage.facts for name in fact.types if name in self.counts[fact.kind]}
+        return sum(self.counts[kind][name] ** -0.5 for kind, name in types)
 
     def _choose(self, passage: FactPassage, pools: Pools, rng: Random) -> dict[str, list[Fact]]:
         """RETURNS (dict[str, list[Fact]]): The types of a passage, and the entities of each."""
@@ -237,7 +242,9 @@ class Facts:
         if passage.is_whole:
             for kind, name in GENERAL.items():
                 if rng.random() < SHARE_OF_GENERAL:
-                    chosen[name] = [fact for fact in passage.facts if fact.kind == kind]
+                    chosen[name] = [
+                        fact for fact in passage.facts if fact.kind == kind and NO_ORGANIZATIONS.isdisjoint(fact.types)
+                    ]
         kinds = [fact.kind for fact in order if fact.kind in pools]
         for _ in range(MAX_DRAWS):
             if len(chosen) >= N_TYPES or not kinds:
@@ -245,8 +252,7 @@ class Facts:
             kind = rng.choice(kinds) if rng.random() < SHARE_OF_KIND else rng.choice(list(pools))
             names, weights = pools[kind]
             name = rng.choices(names, weights)[0]
-            is_new = name not in by_type and name not in chosen and name not in GENERAL.values()
-            if is_new and self.n_missed(name, passage) <= MAX_MISSED:
+            if name not in by_type and name not in chosen and self.n_missed(name, passage) <= MAX_MISSED:
                 chosen[name] = []
         return chosen
 
@@ -264,9 +270,18 @@ class Facts:
         # One more of each kind, where not all entities are known.
         return n if passage.is_whole else n + sum(self.shares.of(name, kind) for kind in KINDS)
 
-    def describe(self, name: str) -> list[str]:
-        """RETURNS (list[str]): Descriptions of a type."""
-        texts = [name, name, f"names of {plural(name)}"]
+    def describe(self, name: str, text: str, rng: Random) -> list[str]:
+        """Describe a type.
+
+        name (str): The type.
+        text (str): The passage. Its names are not among the descriptions.
+        rng (Random): Draws descriptions.
+        RETURNS (list[str]): The bare name twice, and others: definition, plural, names of other passages.
+        """
+        others = [f"names of {plural(name)}"]
         if name in self.definitions:
-            texts.append(f"{name}: {self.definitions[name]}")
-        return texts
+            others += [f"{name}: {self.definitions[name]}", self.definitions[name]]
+        known = list(dict.fromkeys(one for one in self.names[name] if one not in text))
+        if len(known) > 1:
+            others.append(f"{plural(name)}, such as {join_words(rng.sample(known, 2))}")
+        return [name, name, *rng.sample(others, min(N_DESCRIPTIONS, len(others)))]

@@ -32,7 +32,7 @@ class Rules(NamedTuple):
 
     max_steps: int = 6
     min_names: int = 4
-    min_nouns: int = 10
+    min_nouns: int = 5
     max_under: int = 12_000
 
 

@@ -1,22 +1,29 @@
 """Make passages of WordNet in which types are annotated that the passages describe themselves."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.vocab import Vocab
 
-from .entries import Mention, definition_of, write_entries
+from .entries import Mention, definition_of, split_words, write_entries
 from .hypernyms import Inventory, Rules, all_hypernyms, make_inventories
+from .wording import join_words, plural
 from .wordnet import Synset
 
 KEY = "sc"
-SHARE_OF_NAMES, SHARE_OF_LISTS = 0.6, 0.25
+Place = tuple[int, int]
+SHARE_OF_NAMES, SHARE_OF_LISTS = 0.6, 0.1
 LISTED, DEFINED = 8, 5
 # How often an entry comes from the lexicographer file of the one before, so that types are hard to tell apart.
 SHARE_OF_NEIGHBOURS = 0.4
 # How often a type's name is its first word.
-SHARE_OF_FIRST = 0.8
+SHARE_OF_FIRST = 0.5
+# The most words of a name that is found in a definition or example.
+MAX_NAME = 4
+# Descriptions of a type beside its bare name, and the types or names that one of these lists.
+N_DESCRIPTIONS, N_LISTED = 3, 3
 # Draws of a further type before a passage does with fewer.
 MAX_DRAWS = 200
 
@@ -28,14 +35,23 @@ class WordNetPassages:
         """
         synsets (Mapping[str, Synset]): The synsets.
         rules (Rules, optional): Which hypernyms are types. Defaults to those of the whole of WordNet.
-        n_types (int): Types per passage, those that have a span in it and others. A passage that has more of the first
-            kind has no others. Defaults to 12.
+        n_types (int): Types per passage, those that have a span in it and others. Where there are many of the first
+            kind, half as many others come to these. Defaults to 12.
         RAISES (ValueError): If no noun or no name has a type.
         """
         self.synsets = synsets
         self.above = all_hypernyms(synsets)
         self.inventories = make_inventories(synsets, self.above, rules or Rules())
         self.n_types = n_types
+        # The names of a text, and what they may be.
+        self.by_words: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+        self.below: defaultdict[str, list[str]] = defaultdict(list)
+        for one, synset in synsets.items():
+            for up in () if synset.is_instance else synset.hypernyms:
+                self.below[up].append(one)
+            for member in synset.members if synset.is_instance else ():
+                if member[:1].isupper():
+                    self.by_words[tuple(split_words(member))].append(one)
         for is_name, inventory in self.inventories.items():
             if not inventory.types:
                 raise ValueError(f"No {'name' if is_name else 'noun'} of WordNet has a type.")
@@ -47,7 +63,8 @@ class WordNetPassages:
         vocab (Vocab): The vocabulary of the docs.
         seed (int): Decides what is drawn. Defaults to 0.
         YIELDS (Doc): The passages. `attrs["labels"]` of the span group has the descriptions of each type. Each entry of
-            these types has a span. What else definitions and examples mention has none.
+            these types has a span, and so has each name of these types in definitions and examples. Nouns there have
+            none.
         """
         rng = Random(seed)
         made = 0
@@ -73,32 +90,55 @@ class WordNetPassages:
     def _annotate(self, doc: Doc, mentions: Sequence[Mention], inventory: Inventory, rng: Random) -> Doc:
         described: dict[str, list[str]] = {}
         spans: list[Span] = []
-        for kind in self._choose_types(mentions, inventory, rng):
-            texts = self._describe(kind, inventory is self.inventories[True], rng)
+        # A mention has one meaning, and a name beside them may have several.
+        places = [((one.start, one.end), [one.synset]) for one in mentions]
+        places += self._find_names([token.text for token in doc], mentions)
+        for kind in self._choose_types(mentions, [ids for _, ids in places], inventory, rng):
+            texts = self._describe(kind, inventory, doc.text, rng)
             name = texts[0]
             # Of two types of one name, the first is taken.
             if name not in described:
                 described[name] = texts
-                spans += [Span(doc, start, end, label=name) for start, end, one in mentions if self.is_under(one, kind)]
+                spans += [Span(doc, *place, label=name) for place, ids in places if self._are_under(ids, kind)]
         order = sorted(spans, key=lambda span: (span.start, -span.end, span.label_))
         doc.spans[KEY] = SpanGroup(doc, name=KEY, spans=order, attrs={"labels": described})
         return doc
 
-    def _choose_types(self, mentions: Sequence[Mention], inventory: Inventory, rng: Random) -> list[str]:
+    def _find_names(self, words: Sequence[str], mentions: Sequence[Mention]) -> list[tuple[Place, list[str]]]:
+        """RETURNS (list): Names outside the mentions, the longest ones, and what they may be."""
+        taken = {i for one in mentions for i in range(one.start, one.end)}
+        found: list[tuple[Place, list[str]]] = []
+        for start in range(len(words)):
+            for end in range(min(start + MAX_NAME, len(words)), start, -1):
+                ids = self.by_words.get(tuple(words[start:end]))
+                if ids and taken.isdisjoint(range(start, end)):
+                    taken.update(range(start, end))
+                    found.append(((start, end), ids))
+                    break
+        return found
+
+    def _choose_types(
+        self, mentions: Sequence[Mention], meanings: Sequence[list[str]], inventory: Inventory, rng: Random
+    ) -> list[str]:
         """RETURNS (list[str]): One or two types of each mention, then types at random and of the same files."""
         chosen: dict[str, None] = {}
         for *_, one in mentions:
             types = inventory.types_of[one]
             chosen.update(dict.fromkeys(rng.sample(types, min(len(types), rng.choice((1, 1, 2))))))
         known = {word for *_, one in mentions for up in (one, *self.above[one]) for word in self.synsets[up].members}
+        n_types = max(self.n_types, len(chosen) + self.n_types // 2)
         for _ in range(MAX_DRAWS):
-            if len(chosen) >= self.n_types:
+            if len(chosen) >= n_types:
                 break
             near = rng.choice(inventory.in_file[self.synsets[rng.choice(mentions).synset].file])
             kind = rng.choice(rng.choice((inventory.types, inventory.types_of[near])))
-            # Another meaning of a word that names a type of a mention would be a wrong negative.
+            # Another meaning of a word that names a type of a mention would be a wrong negative. So would a type that
+            # a name has in one of its meanings.
             is_right = any(self.is_under(one, kind) for *_, one in mentions)
-            if is_right or known.isdisjoint(self.synsets[kind].members):
+            is_wrong = not known.isdisjoint(self.synsets[kind].members) or any(
+                self.is_under(one, kind) for ids in meanings for one in ids
+            )
+            if is_right or not is_wrong:
                 chosen[kind] = None
         return list(chosen)
 
@@ -106,20 +146,24 @@ class WordNetPassages:
         """RETURNS (bool): Whether a noun or name is of a type, or is the type itself."""
         return name == kind or kind in self.above[name]
 
-    def _describe(self, kind: str, is_name: bool, rng: Random) -> list[str]:
-        """RETURNS (list[str]): Descriptions of a type. The bare name comes twice, so that half of the draws are it."""
+    def _are_under(self, ids: Sequence[str], kind: str) -> bool:
+        """RETURNS (bool): Whether something is of a type in all its meanings."""
+        return all(self.is_under(one, kind) for one in ids)
+
+    def _describe(self, kind: str, inventory: Inventory, text: str, rng: Random) -> list[str]:
+        """RETURNS (list[str]): Descriptions of a type: its bare name twice, and some others. No word is of the text."""
         synset = self.synsets[kind]
         name = synset.members[0] if rng.random() < SHARE_OF_FIRST else rng.choice(synset.members)
         definition = definition_of(synset)
-        return [name, name, f"{name}: {definition}", f"names of {plural(name)}" if is_name else definition]
-
-
-def plural(noun: str) -> str:
-    """RETURNS (str): The plural of a noun, by rule."""
-    if noun.endswith("s"):
-        return noun
-    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
-        return f"{noun[:-1]}ies"
-    if noun.endswith(("x", "ch", "sh")):
-        return f"{noun}es"
-    return f"{noun}s"
+        others = [f"{name}: {definition}", definition, f"names of {plural(name)}"]
+        kinds = [self.synsets[one].members[0] for one in self.below[kind]]
+        if len(kinds) > 1:
+            listed = join_words([plural(one) for one in rng.sample(kinds, min(N_LISTED, len(kinds)))])
+            others += [f"names of {listed}", f"{plural(name)}: {listed}"]
+        names = [self.synsets[one].members[0] for one in inventory.under[kind]]
+        elsewhere = [one for one in rng.sample(names, min(2 * N_LISTED, len(names))) if one not in text]
+        if len(elsewhere) > 1:
+            others.append(f"{plural(name)}, such as {join_words(elsewhere[:2])}")
+        if len(synset.members) > 1:
+            others.append(f"names of {plural(rng.choice([word for word in synset.members if word != name]))}")
+        return [name, name, *rng.sample(others, N_DESCRIPTIONS)]
