@@ -70,3 +70,10 @@ def wait_for_queue(service: Any, n: int) -> None:
     while service.batcher.n_waiting < n:
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def sample(client: TestClient, name: str) -> float:
+    """RETURNS (float): The value of a metric."""
+    lines = client.get("/metrics").text.splitlines()
+    [value] = [line.rpartition(" ")[2] for line in lines if line.startswith(name + " ")]
+    return float(value)

@@ -10,14 +10,9 @@ from typing import Any
 import pytest
 import spacy
 from fastapi.testclient import TestClient
-from served_pipelines import SECONDS, Gate, load_with_gate, served, service_of, wait_for_queue
+from served_pipelines import SECONDS, Gate, load_with_gate, sample, served, service_of, wait_for_queue
 from spacy.language import Language
 from spacy.tokens import DocBin
-
-from spacy_binder.serving import service
-from spacy_binder.serving.annotator import Options
-from spacy_binder.serving.loading import load_api
-from spacy_binder.serving.settings import Limits, ServerSettings
 
 LIMITS = {
     "body_bytes": 4000,
@@ -123,12 +118,6 @@ def test_labels_and_health(client: TestClient, nlp: Language) -> None:
     }
     assert {one["threshold"] for one in labels.values()} == {0.5}
     assert client.get("/health").json() == {"status": "ok", "pipeline": "en_pipeline", "version": "0.0.0"}
-
-
-def sample(client: TestClient, name: str) -> float:
-    lines = client.get("/metrics").text.splitlines()
-    [value] = [line.rpartition(" ")[2] for line in lines if line.startswith(name + " ")]
-    return float(value)
 
 
 def test_metrics(client: TestClient, nlp: Language, texts: list[str]) -> None:
@@ -361,37 +350,6 @@ def test_full_queue_and_timeout(nlp: Language, gate: Gate) -> None:
         gate.is_open.set()
         assert client.post("/annotate", json={"texts": ["a"]}).status_code == 200
     assert "never computed" not in gate.texts
-
-
-def test_texts_of_a_batch_that_fails_count_once(nlp: Language, gate: Gate) -> None:
-    """They come again, each with its own request. The text that prepares the pipeline doesn't count."""
-    with served(nlp) as client:
-        annotator = service_of(client).annotator
-        assert sample(client, "spacy_binder_texts_total") == 0
-        with pytest.raises(ZeroDivisionError):
-            annotator.find(Options(), ["a", "BREAK"])
-        annotator.find(Options(), ["a"])
-        assert sample(client, "spacy_binder_texts_total") == 1
-
-
-def test_the_end_does_not_wait_for_what_nobody_waits_for(
-    nlp: Language, gate: Gate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(service, "STOP_SECONDS", 0.1)
-    with served(nlp, limits={"seconds": 0.2}) as client:
-        assert client.post("/annotate", json={"texts": ["WAIT"]}).status_code == 504
-    # The pipeline is still busy.
-    assert gate.waits.is_set() and service_of(client).batcher._thread.is_alive()
-    gate.is_open.set()
-    service_of(client).batcher._thread.join(SECONDS)
-
-
-def test_long_texts(trained: tuple[Path, Path]) -> None:
-    """The server's limit holds, also where it is above that of spaCy."""
-    limits = Limits(text_length=1_100_000, body_bytes=2_000_000)
-    api = load_api(ServerSettings(model=str(trained[0]), limits=limits))
-    with TestClient(api) as client:
-        assert client.post("/annotate", json={"texts": [" " * 1_000_001]}).status_code == 200
 
 
 def test_a_client_that_leaves(nlp: Language, gate: Gate) -> None:

@@ -151,7 +151,7 @@ class WordNetPassages:
         return all(self.is_under(one, kind) for one in ids)
 
     def _describe(self, kind: str, inventory: Inventory, text: str, rng: Random) -> list[str]:
-        """RETURNS (list[str]): Descriptions of a type: its bare name twice, and some others. No word is of the text."""
+        """RETURNS (list[str]): Its bare name twice, and other descriptions. They list no name of the text."""
         synset = self.synsets[kind]
         name = synset.members[0] if rng.random() < SHARE_OF_FIRST else rng.choice(synset.members)
         definition = definition_of(synset)
