@@ -16,7 +16,7 @@ from spacy.util import load_model
 from ..analysis.component import find_component, get_component
 from ..corpora.problems import SHOWN_PROBLEM, shorten
 from ..options import LabelsT, ThresholdT
-from .rows import AnnotatedRow, FoundSpan, Row, RowFormat, printable
+from .rows import AnnotatedRow, FoundSpan, Row, ShardWriter, printable
 
 # A batch also ends at so many bytes, so that long texts don't fill the memory.
 BATCH_BYTES = 1 << 20
@@ -73,11 +73,11 @@ class Annotator:
         assert self.nlp.path is not None
         return Path(self.nlp.path)
 
-    def annotate(self, batch: Sequence[Row], rows: RowFormat) -> list[AnnotatedRow]:
+    def annotate(self, batch: Sequence[Row], shards: ShardWriter) -> list[AnnotatedRow]:
         """Annotate some rows at once. If that fails, they are tried one by one.
 
         batch (Sequence[Row]): The rows.
-        rows (RowFormat): Their format.
+        shards (ShardWriter): How they are read, and written with spans.
         RETURNS (list[AnnotatedRow]): The same rows, in order.
         """
         if not batch:
@@ -87,16 +87,15 @@ class Annotator:
             # Whatever a row does to a component: the other rows go on. An error would not end the zone in all versions
             # of spaCy, so it stays inside.
             try:
-                return self._annotate(batch, rows)
+                return self._annotate(batch, shards)
             except Exception as error:
                 cause = printable(shorten(f"{type(error).__name__}: {error}", SHOWN_PROBLEM))
         if len(batch) == 1:
             return [AnnotatedRow(batch[0].id, batch[0].place, b"", cause, 0)]
-        return [done for row in batch for done in self.annotate([row], rows)]
+        return [done for row in batch for done in self.annotate([row], shards)]
 
-    def _annotate(self, batch: Sequence[Row], rows: RowFormat) -> list[AnnotatedRow]:
-        vocab = self.nlp.vocab
-        given = [rows.given(row.content, vocab) for row in batch]
+    def _annotate(self, batch: Sequence[Row], shards: ShardWriter) -> list[AnnotatedRow]:
+        given = [shards.rows.given(row.content, self.nlp.vocab) for row in batch]
         for doc in given:
             # spaCy looks at the length of texts alone.
             if isinstance(doc, Doc) and len(doc.text) > self.nlp.max_length:
@@ -105,7 +104,7 @@ class Annotator:
         docs = self.nlp.pipe(given, batch_size=len(given), component_cfg={self.component: {**self._options}})
         done = []
         for row, doc in zip(batch, docs, strict=True):
-            content = rows.annotated(row.content, self._spans(doc), vocab)
+            content = shards.annotated(row, doc, self._spans(doc))
             done.append(AnnotatedRow(row.id, row.place, content, "", len(doc)))
         return done
 

@@ -48,12 +48,11 @@ def take_inventory(source: Source, *, count: Callable[[], object] = lambda: None
     hashes = array("Q")
     has_text = False
     names: list[str] = []
-    is_docbin = source.rows.name == "docbin"
     for row in read_rows(source):
         found = source.rows.fields(row.content)
-        if fields.spans in found:
+        if fields.spans in source.shards.taken(row, found):
             raise ValueError(Errors.B090.format(place=row.place, field=fields.spans))
-        has_text = has_text or is_docbin or fields.text in found
+        has_text = has_text or fields.text in found
         names = names or found
         digest = _hash(row.id)
         hashes.append(digest)

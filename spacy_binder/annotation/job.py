@@ -42,6 +42,7 @@ class Job:
     source (Path): A file of rows, or a folder of such files.
     output (Path): The folder that receives shards and manifest.
     format (str): The format of the rows, or "auto".
+    to (str): The format of the shards. Empty for that of the rows, and for JSONL where these are plain text.
     fields (Fields): The names of what a row has.
     by_line (bool): Whether each line of plain text is a row.
     engine (str): "local" or "ray".
@@ -56,6 +57,7 @@ class Job:
     source: Path
     output: Path
     format: str = "auto"
+    to: str = ""
     fields: Fields = DEFAULT_FIELDS
     by_line: bool = False
     engine: str = "local"
@@ -85,7 +87,7 @@ def annotate_corpus(job: Job, bar: BarT, tell: Callable[[str], object]) -> dict[
         raise ValueError(Errors.B051.format(path=job.output, problem="it is the folder of the rows, or inside it"))
     # With Ray, this machine may have no GPU.
     annotator = Annotator(job.model if job.engine == "local" else replace(job.model, gpu_id=-1))
-    source = open_source(job.source, job.format, job.fields, by_line=job.by_line, spans_key=annotator.key)
+    source = open_source(job.source, job.format, job.fields, to=job.to, by_line=job.by_line, spans_key=annotator.key)
     with bar("Checking", None, 0) as checked:
         inventory = take_inventory(source, count=checked.update)
     settings = _settings(job, source, annotator, inventory)
@@ -94,7 +96,7 @@ def annotate_corpus(job: Job, bar: BarT, tell: Callable[[str], object]) -> dict[
     if manifest is not None:
         tell(f"All rows were annotated before. Nothing was done. To annotate anew, remove {job.output}.")
         return manifest
-    shards = ShardFolder(job.output, source.rows)
+    shards = ShardFolder(job.output, source.shards)
     with naming_whole_shards(shards):
         shards.prepare()
         start = perf_counter()
@@ -119,10 +121,10 @@ def annotate_corpus(job: Job, bar: BarT, tell: Callable[[str], object]) -> dict[
         else:
             batches = remaining_batches(source, before, size)
             if job.workers == 1:
-                annotated = annotate_in_process(batches, annotator, source.rows)
+                annotated = annotate_in_process(batches, annotator, source.shards)
             else:
                 del annotator
-                annotated = annotate_in_processes(batches, job.model, source.rows, job.workers)
+                annotated = annotate_in_processes(batches, job.model, source.shards, job.workers)
             with bar("Annotating", inventory.rows, n_done) as progress:
                 for n in write_shards(annotated, shards, n_done=len(before), size=job.shard):
                     progress.update(n)
@@ -141,6 +143,7 @@ def _settings(job: Job, source: Source, annotator: Annotator, inventory: Invento
         "max_length": model.max_length,
         "rows_checksum": inventory.checksum,
         "format": source.rows.name,
+        "to": source.shards.name,
         "text_field": source.fields.text,
         "id_field": source.fields.id,
         "spans_field": source.fields.spans,

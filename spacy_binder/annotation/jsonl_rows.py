@@ -1,4 +1,4 @@
-"""Rows in JSONL: one JSON object per line. A row keeps all that it has, and gets a list of spans."""
+"""Rows in JSONL: one JSON object per line. Rows of all formats can be written so, and get a list of spans."""
 
 from __future__ import annotations
 
@@ -12,27 +12,24 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from ..corpora.files import open_file
-from .rows import FoundSpan, Row, RowFormat, id_or_place, require_text
+from .rows import FoundSpan, Row, RowReader, ShardWriter, id_or_place, require_text
 
 # Scores are exact to float32, which has seven digits.
 DIGITS = 6
 
 
 @dataclass(frozen=True)
-class JsonlRows(RowFormat):
+class JsonlRows(RowReader):
     """Rows in JSONL.
 
     text_field (str): The field with the text.
     id_field (str): The field with the id.
-    spans_field (str): The field that receives the spans.
     """
 
     text_field: str
     id_field: str
-    spans_field: str
     name = "jsonl"
     suffixes = (".jsonl", ".jsonlines", ".ndjson")
-    shard_suffix = ".jsonl"
 
     def read(self, path: Path, place: str) -> Iterator[Row]:
         # A line that is no JSON is a row that will fail. It does not stop the others.
@@ -64,8 +61,31 @@ class JsonlRows(RowFormat):
             raise ValueError(f"there is no `{self.text_field}`")
         return require_text(value[self.text_field], self.text_field)
 
-    def annotated(self, content: bytes, spans: Sequence[FoundSpan], vocab: Vocab) -> bytes:
-        return write_object({**json.loads(content), self.spans_field: span_objects(spans)})
+    def values(self, row: Row) -> dict[str, Any]:
+        return json.loads(row.content)
+
+
+@dataclass(frozen=True)
+class JsonlShards(ShardWriter):
+    """Rows with spans in JSONL.
+
+    rows (RowReader): The format that the rows are read in.
+    spans_field (str): The field that receives the spans.
+    """
+
+    rows: RowReader
+    spans_field: str
+    name = "jsonl"
+    shard_suffix = ".jsonl"
+
+    def annotated(self, row: Row, doc: Doc, spans: Sequence[FoundSpan]) -> bytes:
+        objects = [{**span._asdict(), "score": round(span.score, DIGITS)} for span in spans]
+        value = {**self.rows.values(row), self.spans_field: objects}
+        try:
+            # Letters are written as they are, unless there is a lone surrogate.
+            return json.dumps(value, ensure_ascii=False, default=_as_text).encode() + b"\n"
+        except UnicodeEncodeError:
+            return json.dumps(value, default=_as_text).encode() + b"\n"
 
     def write(self, path: Path, contents: Iterable[bytes]) -> None:
         with path.open("wb") as file:
@@ -76,14 +96,8 @@ class JsonlRows(RowFormat):
             return sum(1 for _ in file)
 
 
-def span_objects(spans: Sequence[FoundSpan]) -> list[dict[str, Any]]:
-    """RETURNS (list[dict]): Spans as JSON has them."""
-    return [{**span._asdict(), "score": round(span.score, DIGITS)} for span in spans]
-
-
-def write_object(value: dict[str, Any]) -> bytes:
-    """RETURNS (bytes): A line of JSONL. Letters are written as they are, unless there is a lone surrogate."""
-    try:
-        return json.dumps(value, ensure_ascii=False).encode() + b"\n"
-    except UnicodeEncodeError:
-        return json.dumps(value).encode() + b"\n"
+def _as_text(value: Any) -> str:
+    """RETURNS (str): What JSON has no form for, such as a date."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        raise TypeError("JSON can't have bytes")
+    return str(value)

@@ -14,7 +14,7 @@ from ..errors import Errors
 from .annotator import Annotator, ModelSettings, batches
 from .formats import Source
 from .inventory import read_rows
-from .rows import AnnotatedRow, Row, RowFormat
+from .rows import AnnotatedRow, Row, ShardWriter
 from .shards import Record, ShardFolder
 
 # A shard also ends at so many bytes, because it is held in memory until it is written.
@@ -25,26 +25,26 @@ AHEAD = 2
 BatchesT = Iterator[Sequence[AnnotatedRow]]
 
 
-def annotate_in_process(batches: Iterable[Sequence[Row]], annotator: Annotator, rows: RowFormat) -> BatchesT:
+def annotate_in_process(batches: Iterable[Sequence[Row]], annotator: Annotator, shards: ShardWriter) -> BatchesT:
     """Annotate batches in this process.
 
     batches (Iterable[Sequence[Row]]): The rows.
     annotator (Annotator): The loaded pipeline.
-    rows (RowFormat): The format of the rows.
+    shards (ShardWriter): How rows are read, and written with spans.
     YIELDS (Sequence[AnnotatedRow]): The batches, in order.
     """
     for batch in batches:
-        yield annotator.annotate(batch, rows)
+        yield annotator.annotate(batch, shards)
 
 
 def annotate_in_processes(
-    batches: Iterable[Sequence[Row]], settings: ModelSettings, rows: RowFormat, workers: int
+    batches: Iterable[Sequence[Row]], settings: ModelSettings, shards: ShardWriter, workers: int
 ) -> BatchesT:
     """Annotate batches in several processes. Each loads the pipeline once.
 
     batches (Iterable[Sequence[Row]]): The rows.
     settings (ModelSettings): The pipeline.
-    rows (RowFormat): The format of the rows.
+    shards (ShardWriter): How rows are read, and written with spans.
     workers (int): The number of processes. They share the processor's cores.
     YIELDS (Sequence[AnnotatedRow]): The batches, in order.
     RAISES (ValueError): If a process was killed, such as for want of memory.
@@ -52,7 +52,7 @@ def annotate_in_processes(
     threads = max(1, (os.cpu_count() or 1) // workers)
     # A fork would have the locks of torch's threads, but not the threads.
     pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(settings, rows, threads)
+        workers, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(settings, shards, threads)
     )
     pending: deque[Future[list[AnnotatedRow]]] = deque()
     try:
@@ -70,19 +70,19 @@ def annotate_in_processes(
 
 # The pipeline of this process, where it is a worker.
 _annotator: Annotator
-_rows: RowFormat
+_shards: ShardWriter
 
 
-def _start_worker(settings: ModelSettings, rows: RowFormat, threads: int) -> None:
-    global _annotator, _rows
+def _start_worker(settings: ModelSettings, shards: ShardWriter, threads: int) -> None:
+    global _annotator, _shards
     import torch
 
     torch.set_num_threads(threads)
-    _annotator, _rows = Annotator(settings), rows
+    _annotator, _shards = Annotator(settings), shards
 
 
 def _annotate(batch: Sequence[Row]) -> list[AnnotatedRow]:
-    return _annotator.annotate(batch, _rows)
+    return _annotator.annotate(batch, _shards)
 
 
 def whole_shards(shards: ShardFolder) -> list[Record]:

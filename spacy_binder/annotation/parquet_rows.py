@@ -1,4 +1,4 @@
-"""Rows in Parquet. A row keeps its columns and their types, and gets a column of spans. Needs pyarrow."""
+"""Rows in Parquet. Written so, they keep their columns and types, and get a column of spans. Needs pyarrow."""
 
 from __future__ import annotations
 
@@ -13,29 +13,26 @@ from spacy.vocab import Vocab
 
 from ..corpora.files import whole_parts
 from ..errors import Errors
-from .rows import FoundSpan, Row, RowFormat, id_or_place, require_text
+from .rows import FoundSpan, Row, RowReader, ShardWriter, id_or_place, require_text
 
 # Rows that are read at a time.
 BATCH = 1000
 
 
 @dataclass(frozen=True)
-class ParquetRows(RowFormat):
+class ParquetRows(RowReader):
     """Rows in Parquet. The content of a row is a table of one row, with its schema.
 
     text_field (str): The column with the text.
     id_field (str): The column with the id.
-    spans_field (str): The column that receives the spans.
     schema (bytes): The schema of all files, from `common_schema`.
     """
 
     text_field: str
     id_field: str
-    spans_field: str
     schema: bytes = b""
     name = "parquet"
     suffixes = (".parquet", ".pq")
-    shard_suffix = ".parquet"
 
     def read(self, path: Path, place: str) -> Iterator[Row]:
         number = 0
@@ -54,17 +51,34 @@ class ParquetRows(RowFormat):
     def given(self, content: bytes, vocab: Vocab) -> str | Doc:
         return require_text(_unpack(content).column(self.text_field)[0].as_py(), self.text_field)
 
-    def annotated(self, content: bytes, spans: Sequence[FoundSpan], vocab: Vocab) -> bytes:
+    def values(self, row: Row) -> dict[str, Any]:
+        return _unpack(row.content).to_pylist()[0]
+
+
+@dataclass(frozen=True)
+class ParquetShards(ShardWriter):
+    """Rows of Parquet with spans in Parquet.
+
+    rows (ParquetRows): How the rows are read.
+    spans_field (str): The column that receives the spans.
+    """
+
+    rows: ParquetRows
+    spans_field: str
+    name = "parquet"
+    shard_suffix = ".parquet"
+
+    def annotated(self, row: Row, doc: Doc, spans: Sequence[FoundSpan]) -> bytes:
         import pyarrow
 
         value = pyarrow.array([[span._asdict() for span in spans]], type=_spans_type())
-        return _pack(_unpack(content).append_column(self.spans_field, value))
+        return _pack(_unpack(row.content).append_column(self.spans_field, value))
 
     def write(self, path: Path, contents: Iterable[bytes]) -> None:
         import pyarrow
         from pyarrow import parquet
 
-        schema = pyarrow.ipc.read_schema(pyarrow.py_buffer(self.schema))
+        schema = pyarrow.ipc.read_schema(pyarrow.py_buffer(self.rows.schema))
         empty = schema.append(pyarrow.field(self.spans_field, _spans_type())).empty_table()
         tables = [_unpack(content) for content in contents]
         # The schema with the notes of other libraries that it has, such as pandas, is that of the empty table.

@@ -90,7 +90,7 @@ def annotate_by_ray(
                     compute=ActorPoolStrategy(size=workers),
                     num_cpus=None if has_gpu else 1,
                     num_gpus=1 if has_gpu else None,
-                    fn_constructor_args=(model, source.rows, batch_size),
+                    fn_constructor_args=(model, source.shards, batch_size),
                 )
                 annotated.write_datasink(ShardSink(shards, shard))
         except (RayError, OSError) as error:

@@ -14,7 +14,7 @@ from ray.data.datasource import BlockBasedFileDatasink, ReadTask
 
 from .annotator import Annotator, ModelSettings, batches
 from .formats import Source
-from .rows import AnnotatedRow, Row, RowFormat
+from .rows import AnnotatedRow, Row, RowReader, ShardWriter
 from .shards import ShardFolder
 
 ID = "id"
@@ -56,7 +56,7 @@ class RowSource(Datasource):
 
 
 class _ReadFile:
-    def __init__(self, rows: RowFormat, path: Path, place: str) -> None:
+    def __init__(self, rows: RowReader, path: Path, place: str) -> None:
         self._rows, self._path, self._place = rows, path, place
 
     def __call__(self) -> Iterator[pyarrow.Table]:
@@ -68,21 +68,21 @@ class _ReadFile:
 class RayAnnotator:
     """Annotates blocks. Each worker makes one, and it loads the pipeline once."""
 
-    def __init__(self, settings: ModelSettings, rows: RowFormat, batch_size: int) -> None:
+    def __init__(self, settings: ModelSettings, shards: ShardWriter, batch_size: int) -> None:
         """Load the pipeline.
 
         settings (ModelSettings): The pipeline.
-        rows (RowFormat): The format of the rows.
+        shards (ShardWriter): How rows are read, and written with spans.
         batch_size (int): The most rows that are annotated at once.
         """
-        self._annotator, self._rows, self._batch_size = Annotator(settings), rows, batch_size
+        self._annotator, self._shards, self._batch_size = Annotator(settings), shards, batch_size
 
     def __call__(self, block: pyarrow.Table) -> pyarrow.Table:
         """RETURNS (pyarrow.Table): The annotated rows of a block."""
         rows = [Row(**row) for row in block.to_pylist()]
         done: list[AnnotatedRow] = []
         for batch in batches(rows, self._batch_size):
-            done += self._annotator.annotate(batch, self._rows)
+            done += self._annotator.annotate(batch, self._shards)
         return _table(done, ANNOTATED)
 
 

@@ -57,17 +57,15 @@ class FoundSpan(NamedTuple):
     score: float
 
 
-class RowFormat(ABC):
-    """A format of rows: how files of it are read, and how rows with spans are written. Objects can be pickled.
+class RowReader(ABC):
+    """A format that rows are read in. Objects can be pickled.
 
     name (str): Its name in the command.
     suffixes (tuple[str, ...]): Endings of the files in a folder that are read.
-    shard_suffix (str): Ending of the files that are written.
     """
 
     name: str
     suffixes: tuple[str, ...]
-    shard_suffix: str
 
     @abstractmethod
     def read(self, path: Path, place: str) -> Iterator[Row]:
@@ -81,7 +79,7 @@ class RowFormat(ABC):
 
     @abstractmethod
     def fields(self, content: bytes) -> list[str]:
-        """RETURNS (list[str]): What a row has: the names that its text and spans can't have twice."""
+        """RETURNS (list[str]): The names of what a row has. None if the row is damaged."""
 
     @abstractmethod
     def given(self, content: bytes, vocab: Vocab) -> str | Doc:
@@ -94,13 +92,42 @@ class RowFormat(ABC):
         """
 
     @abstractmethod
-    def annotated(self, content: bytes, spans: Sequence[FoundSpan], vocab: Vocab) -> bytes:
+    def values(self, row: Row) -> dict[str, Any]:
+        """RETURNS (dict): All that a row has, by name. Other formats are written from it."""
+
+
+class ShardWriter(ABC):
+    """A format that rows with spans are written in. Objects can be pickled.
+
+    name (str): Its name in the command.
+    shard_suffix (str): Ending of the files.
+    rows (RowReader): The format that the rows are read in.
+    spans_field (str): What the spans are called.
+    """
+
+    name: str
+    shard_suffix: str
+    rows: RowReader
+    spans_field: str
+
+    def taken(self, row: Row, fields: list[str]) -> list[str]:
+        """Find the names that the spans of a row can't have.
+
+        row (Row): The row.
+        fields (list[str]): What it has, from `RowReader.fields`.
+        RETURNS (list[str]): The names.
+        """
+        return fields
+
+    @abstractmethod
+    def annotated(self, row: Row, doc: Doc, spans: Sequence[FoundSpan]) -> bytes:
         """Add spans to a row.
 
-        content (bytes): The content of a row.
+        row (Row): The row.
+        doc (Doc): What the pipeline made of it.
         spans (Sequence[FoundSpan]): The spans, in order.
-        vocab (Vocab): The vocabulary of the pipeline.
         RETURNS (bytes): The row with its spans, as `write` takes it.
+        RAISES (Exception): If the row can't be written in this format.
         """
 
     @abstractmethod

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 import srsly
 
 from ..errors import Errors
-from .rows import AnnotatedRow, RowFormat
+from .rows import AnnotatedRow, ShardWriter
 
 SHARDS, RECORDS = "shards", "progress"
 PART = ".part"
@@ -41,11 +41,11 @@ class ShardFolder:
     """Writes shards, and finds those that are whole. Objects can be pickled, for other processes.
 
     output (Path): The folder of the run. Shards are in `shards`, their records in `progress`.
-    format (RowFormat): The format of the rows.
+    format (ShardWriter): The format of the shards.
     """
 
     output: Path
-    format: RowFormat
+    format: ShardWriter
 
     @property
     def folder(self) -> Path:

@@ -1,28 +1,30 @@
-"""Rows in plain text: each file is a row, or each line of a file. They are written as JSONL."""
+"""Rows in plain text: each file is a row, or each line of a file."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from ..corpora.files import open_file
-from .jsonl_rows import JsonlRows, span_objects, write_object
-from .rows import FoundSpan, Row
+from .rows import Row, RowReader
 
 
 @dataclass(frozen=True)
-class TextRows(JsonlRows):
+class TextRows(RowReader):
     """Rows in plain text, in UTF-8.
 
+    text_field, id_field (str): What text and id are called where rows have names for what they have.
     by_line (bool): Whether each line is a row. Otherwise each file is one, as for `spacy apply`. Lines that have
         nothing but whitespace are no rows.
     """
 
+    text_field: str
+    id_field: str
     by_line: bool
     name = "text"
     suffixes = (".txt",)
@@ -30,23 +32,19 @@ class TextRows(JsonlRows):
     def read(self, path: Path, place: str) -> Iterator[Row]:
         with open_file(path) as file:
             if not self.by_line:
-                yield self._row(place, file.read())
+                yield Row(place, place, file.read())
                 return
             for number, line in enumerate(file, start=1):
                 if line.strip():
-                    yield self._row(f"{place}:{number}", line.rstrip(b"\r\n"))
-
-    def _row(self, place: str, text: bytes) -> Row:
-        # The name and the text, which may be no UTF-8: that is the row's own fault, and is found when it is annotated.
-        return Row(place, place, json.dumps(place).encode() + b"\n" + text)
+                    at = f"{place}:{number}"
+                    yield Row(at, at, line.rstrip(b"\r\n"))
 
     def fields(self, content: bytes) -> list[str]:
-        return [self.text_field]
+        return [self.id_field, self.text_field]
 
     def given(self, content: bytes, vocab: Vocab) -> str | Doc:
-        return content.split(b"\n", 1)[1].decode("utf-8-sig")
+        # What is no UTF-8 is the row's own fault, and is found when it is annotated.
+        return content.decode("utf-8-sig")
 
-    def annotated(self, content: bytes, spans: Sequence[FoundSpan], vocab: Vocab) -> bytes:
-        name = json.loads(content.split(b"\n", 1)[0])
-        row = {self.id_field: name, self.text_field: self.given(content, vocab)}
-        return write_object({**row, self.spans_field: span_objects(spans)})
+    def values(self, row: Row) -> dict[str, Any]:
+        return {self.id_field: row.id, self.text_field: row.content.decode("utf-8-sig")}

@@ -24,6 +24,9 @@ def annotate_cli(
     format: Annotated[
         str, Opt("--format", "-f", help="jsonl, parquet, text, docbin, or auto to go by the names of the files")
     ] = "auto",
+    to: Annotated[
+        str, Opt("--to", help="Write jsonl or docbin. By default the format of IN, or jsonl for plain text")
+    ] = "",
     text_field: Annotated[str, Opt("--text-field", help="Field or column with the text")] = "text",
     id_field: Annotated[
         str, Opt("--id-field", help="Field or column with the id. Rows without one are named by file and number")
@@ -95,6 +98,7 @@ def annotate_cli(
             source,
             output,
             format=format,
+            to=to,
             fields=Fields(text_field, id_field, spans_field),
             by_line=lines,
             engine=engine,

@@ -61,7 +61,7 @@ def test_killed_worker(trained: tuple[Path, Path], tmp_path: Path) -> None:
     rows = write_rows(tmp_path / "in.jsonl", ({"id": i, "text": "Riga"} for i in range(50)))
     source = open_source(rows, "auto", Fields("text", "id", ""), by_line=False, spans_key="sc")
     batches = remaining_batches(source, [], 1)
-    done = annotate_in_processes(batches, ModelSettings(str(trained[0])), source.rows, workers=1)
+    done = annotate_in_processes(batches, ModelSettings(str(trained[0])), source.shards, workers=1)
     assert [row.id for row in next(done)] == ["0"]
     [worker] = active_children()
     worker.kill()
