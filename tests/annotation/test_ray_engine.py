@@ -20,7 +20,7 @@ import spacy
 from annotated_files import annotate, failed_rows, read_json, read_rows, require_equal, sentences, write_rows
 
 from spacy_binder.annotation.annotator import ModelSettings
-from spacy_binder.annotation.jsonl_rows import JsonlRows
+from spacy_binder.annotation.jsonl_rows import JsonlRows, JsonlShards
 from spacy_binder.annotation.ray_engine import CHECKPOINT, cluster, committed_shards, settings_for_workers
 from spacy_binder.annotation.rows import AnnotatedRow
 from spacy_binder.annotation.shards import ShardFolder
@@ -241,7 +241,7 @@ def test_settings_for_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_shards_that_are_not_in_the_checkpoint_do_not_count(tmp_path: Path) -> None:
     """Ray removes them when it goes on."""
-    shards = ShardFolder(tmp_path, JsonlRows("text", "id", "spans"))
+    shards = ShardFolder(tmp_path, JsonlShards(JsonlRows("text", "id"), "spans"))
     shards.prepare()
     for name in "ab":
         shards.write(name, [AnnotatedRow(name, f"in.jsonl:{name}", b"{}", "", 1)])
