@@ -1,4 +1,4 @@
-"""`spacy binder annotate --to`: shards in another format than the rows. Nothing of a row is lost."""
+"""`spacy binder annotate --to`: shards in another format than the rows."""
 
 from datetime import date
 from decimal import Decimal
@@ -76,7 +76,7 @@ def test_docbin_to_jsonl(trained: tuple[Path, Path], tmp_path: Path) -> None:
     assert rows[1] == {"id": "in.spacy:2", **given[1].to_json(), "user_data": {"page": 3}}
 
 
-def test_parquet_to_others(trained: tuple[Path, Path], tmp_path: Path) -> None:
+def test_parquet_to_jsonl(trained: tuple[Path, Path], tmp_path: Path) -> None:
     """JSON has dates and the like as text, and no bytes."""
     pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     from pyarrow import parquet
