@@ -1,0 +1,101 @@
+"""Leave types out of the training of the workflow `open`, find them by their descriptions, and compare changes."""
+
+import json
+import sys
+from collections.abc import Sequence
+from hashlib import md5
+from pathlib import Path
+from shutil import rmtree
+from statistics import fmean
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ..parts import choose, read_kept, run_part, write_json
+from ..table import Row, Table
+from .task import MODES
+from .training import make_config, trained_labels
+
+FOLDER = Path(__file__).parent
+TYPES = FOLDER / "types.json"
+CHANGES: dict[str, dict[str, Any]] = json.loads((FOLDER / "changes.json").read_text(encoding="utf8"))
+# The name of the training without a change.
+BASE = "base"
+AT = 0.5
+
+console = Console(width=None if sys.stdout.isatty() else 140)
+
+
+def row(name: str, result: dict[str, Any], base: float) -> Row:
+    """RETURNS (Row): Mean F1 of the corpora by mode, at one half and at the best common threshold, and the seconds."""
+    cells = []
+    for mode in MODES:
+        means = [fmean(scores) for scores in zip(*result["f"][mode].values(), strict=True)]
+        best = max(range(len(means)), key=means.__getitem__)
+        cells += [f"{100 * means[result['thresholds'].index(AT)]:.1f}"]
+        cells += [f"{100 * means[best]:.1f} ({result['thresholds'][best]:.2f})"]
+    seconds = result["training_seconds"]
+    return [name, *cells, f"{seconds:,.0f}", f"{seconds / base:.2f}"]
+
+
+def table(results: Sequence[tuple[str, dict[str, Any]]], steps: int) -> Table:
+    """RETURNS (Table): A row for each training. The first one is what the others' time is compared with."""
+    base = results[0][1]["training_seconds"]
+    header = ["", *(f"{mode}, {at}" for mode in MODES for at in (AT, "best")), "seconds", "ratio"]
+    gold = ", ".join(f"{corpus} {sum(n.values()):,}" for corpus, n in results[0][1]["gold"].items())
+    note = f"F1, {steps} steps, mean of the corpora. In brackets the threshold. Gold spans: {gold}."
+    return Table("Types that were left out", header, [row(name, result, base) for name, result in results], note)
+
+
+def main(
+    corpus: Annotated[Path, typer.Argument(help="What `open-corpora` and `open-types` make.")],
+    datasets: Annotated[Path, typer.Argument(help="The project's folder of that name.")],
+    output: Path,
+    changes: Annotated[str, typer.Option(help=f"Of {', '.join(CHANGES)}; all by default.")] = "",
+    steps: Annotated[int, typer.Option(min=1, help="Updates of each training.")] = 600,
+    seed: int = 0,
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+    keep_models: Annotated[bool, typer.Option("--keep-models", help="Keep the pipelines in OUTPUT/runs.")] = False,
+) -> None:
+    """Train with the types of types.json left out, once as the workflow does and once with each change.
+
+    Run it again to go on where it was stopped. Writes OUTPUT/held_out.md.
+    """
+    held_out = json.loads(TYPES.read_text(encoding="utf8"))
+    results: list[tuple[str, dict[str, Any]]] = []
+    failed = 0
+    for name in [BASE, *(choose(changes, list(CHANGES), "--changes") or CHANGES)]:
+        folder, path = (output / kind / name for kind in ("runs", "parts"))
+        path = path.with_suffix(".json")
+        config = make_config(
+            corpus.resolve(), (folder / "labels.json").resolve(), held_out, CHANGES.get(name, {}), steps, seed
+        )
+        checksum = md5(config.to_str(interpolate=False).encode("utf8") + TYPES.read_bytes()).hexdigest()
+        part = {"name": name, "config": checksum, "steps": steps, "seed": seed, "threads": threads}
+        record = read_kept(part, path)
+        if record is None or "error" in record:
+            rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            config.to_disk(folder / "config.cfg", interpolate=False)
+            write_json(trained_labels(corpus, held_out), folder / "labels.json")
+            parts = ["-m", "benchmarks.held_out.task", folder.resolve(), (corpus / "dev").resolve()]
+            record = run_part(part, [*parts, datasets.resolve(), TYPES], threads, path)
+            if not keep_models:
+                for model in ("model-best", "model-last"):
+                    rmtree(folder / model, ignore_errors=True)
+        if "error" in record:
+            failed += 1
+            console.print(f"{name} failed:\n{record['error']}", markup=False)
+            continue
+        results.append((name, record["result"]))
+        console.print(f"{name}: {record['wall_seconds']:.0f} s")
+    if results:
+        shown = table(results, steps)
+        console.print(shown.rich())
+        (output / "held_out.md").write_text(shown.markdown(), encoding="utf8")
+    raise typer.Exit(int(failed > 0))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,127 @@
+"""The benchmark of types that are left out: trainings of two steps with a tiny encoder, and what they are made of."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+import typer
+from conftest import ROOT
+from spacy.tokens import Doc, DocBin, Span, SpanGroup
+from thinc.api import Config
+from typer.testing import CliRunner
+
+# The benchmarks aren't installed.
+sys.path.append(str(ROOT))
+from benchmarks.held_out import __main__ as program
+from benchmarks.held_out import task, training
+from benchmarks.held_out.training import make_config, trained_labels
+from benchmarks.parts import write_json
+from spacy_binder.analysis.docs import Entity, EvaluatedDoc
+
+DATASETS = ROOT / "project" / "datasets"
+TYPES: dict[str, list[str]] = json.loads(program.TYPES.read_text(encoding="utf8"))
+VOCAB = spacy.blank("en").vocab
+# A pipeline that has learned nothing finds too much, and was trained with few of its descriptions.
+pytestmark = pytest.mark.filterwarnings("ignore:.BW04", "ignore:.BW16")
+
+
+def mix() -> dict[str, Any]:
+    """RETURNS (dict): The corpora of the workflow's mix, and what their labels become."""
+    return Config().from_disk(training.BASE, interpolate=False)["corpora"]["train"]
+
+
+def write_corpus(path: Path, labels: list[str], described: bool) -> None:
+    """Write two passages with one word of each label. They describe the types themselves, or name them."""
+    docs = []
+    for i in range(2):
+        doc = Doc(VOCAB, words=[f"word{n}" for n in range(len(labels))] + [f"end{i}"])
+        spans = [Span(doc, n, n + 1, label=label) for n, label in enumerate(labels)]
+        attrs = {"labels": {label: f"a {label}" for label in labels} if described else labels}
+        doc.spans["sc"] = SpanGroup(doc, name="sc", spans=spans, attrs=attrs)
+        docs.append(doc)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    DocBin(docs=docs, store_user_data=True).to_disk(path)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as `open-corpora` and `open-types` make it."""
+    folder = tmp_path_factory.mktemp("open")
+    for name in mix()["corpora"]:
+        labels = list(mix()["labels"].get(name, {}))
+        write_corpus(folder / "train" / f"{name}.spacy", labels or ["moon", "star"], described=not labels)
+    for name in ("gum", "re3d", "wnut17", "craft", "multiconer"):
+        write_corpus(folder / "dev" / f"{name}.spacy", list(mix()["labels"][name]), described=False)
+    (folder / "labels.json").write_text((DATASETS / "open" / "wordings.json").read_text(encoding="utf8"))
+    return folder
+
+
+def test_left_out_types_are_those_of_the_mix() -> None:
+    for corpus, labels in TYPES.items():
+        assert set(labels) < set(mix()["labels"][corpus])
+        if corpus != "gum_all":
+            assert set(labels) < set(json.loads((DATASETS / corpus / "labels.json").read_text(encoding="utf8")))
+
+
+def test_they_are_not_trained(corpus: Path, tmp_path: Path) -> None:
+    held_out = {"craft": ["CHEBI", "Taxon"], "re3d": ["Person"]}
+    kept = trained_labels(corpus, held_out)
+    # "person" is a type of other corpora, too.
+    assert set(json.loads((corpus / "labels.json").read_text(encoding="utf8"))) - set(kept) == {"chemical", "taxon"}
+    write_json(kept, tmp_path / "labels.json")
+    config = make_config(corpus, tmp_path / "labels.json", held_out, {}, steps=100, seed=3).interpolate()
+    assert config["corpora"]["train"]["labels"]["craft"]["CHEBI"] is None
+    assert config["corpora"]["dev"]["labels"]["craft"]["Taxon"] is None
+    assert config["corpora"]["train"]["labels"]["craft"]["GO"] == "go"
+    assert config["training"]["optimizer"]["learn_rate"]["warmup_steps"] == 10
+    assert config["training"]["seed"] == 3
+
+
+@pytest.mark.parametrize("name", program.CHANGES)
+def test_each_change_changes_the_config(name: str, corpus: Path) -> None:
+    base, changed = (make_config(corpus, corpus, {}, change, 10, 0) for change in ({}, program.CHANGES[name]))
+    assert changed != base
+    assert set(changed["corpora"]["train"]["shares"]) <= set(changed["corpora"]["train"]["corpora"])
+
+
+def test_a_change_of_what_is_not_there_is_an_error(corpus: Path) -> None:
+    for key in ("corpora.train.corpora.wordnett", "nothing.at.all"):
+        with pytest.raises(ValueError, match=key):
+            make_config(corpus, corpus, {}, {key: None}, 10, 0)
+
+
+def test_only_spans_of_left_out_types_count() -> None:
+    food, person = Entity(0, 4, "Food"), Entity(5, 9, "Artist")
+    doc = EvaluatedDoc("stew Mira", [(0, 4), (5, 9)], [(0, 2)], {food, person}, {}, {food: 0.4, person: 0.9})
+    [left] = task.only([doc], ["Food"])
+    assert (left.gold, left.candidates) == ({food}, {food: 0.4})
+
+
+def test_table(corpus: Path, tmp_path: Path, tiny_encoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_here(part: dict, arguments: list, threads: int, path: Path) -> dict[str, Any]:
+        """Do in this process what `run_part` does in another one."""
+        record = {**part, "date": "", "wall_seconds": 0.0, "result": task.main(*map(Path, arguments[2:]))}
+        write_json(record, path)
+        return record
+
+    monkeypatch.setattr(program, "run_part", run_here)
+    smaller = tmp_path / "binder_open.cfg"
+    text = training.BASE.read_text(encoding="utf8")
+    smaller.write_text(text.replace("sentence-transformers/all-MiniLM-L6-v2", tiny_encoder), encoding="utf8")
+    monkeypatch.setattr(training, "BASE", smaller)
+    app = typer.Typer()
+    app.command()(program.main)
+    arguments = [corpus, DATASETS, tmp_path / "out", "--changes", "no-mined-types", "--steps", "2"]
+    result = CliRunner().invoke(app, list(map(str, arguments)))
+    assert result.exit_code == 0, result.output
+    record = json.loads((tmp_path / "out" / "parts" / "base.json").read_text(encoding="utf8"))
+    assert record["result"]["gold"]["craft"] == {"CHEBI": 2, "CL": 2, "Taxon": 2}
+    assert set(record["result"]["f"]) == {"name", "description"}
+    page = (tmp_path / "out" / "held_out.md").read_text(encoding="utf8")
+    assert "| base |" in page and "| no-mined-types |" in page
+    # Nothing is trained twice.
+    monkeypatch.setattr(program, "run_part", None)
+    assert CliRunner().invoke(app, list(map(str, arguments))).exit_code == 0
