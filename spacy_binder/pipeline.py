@@ -169,7 +169,10 @@ class BinderNER(TypedPipe):
         if unknown:
             message = Warnings.BW08.format(unknown=unknown, name=self.name, labels=", ".join(self.labels))
             warnings.warn(message, stacklevel=2)
-        self.model.initialize(X=BinderInput(sample, read_types(self.cfg), Search()))
+        types_to_train = read_types(self.cfg)
+        # They are going to be trained. The first batch of a mix may not have them.
+        self._compared.update(text for words in types_to_train for text in words.texts)
+        self.model.initialize(X=BinderInput(sample, types_to_train, Search()))
 
     def _forget(self) -> None:
         """Drop what an earlier training left behind."""

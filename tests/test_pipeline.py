@@ -330,6 +330,29 @@ def test_descriptions_unlike_trained_ones_are_told_once(
         pipe.predict([examples[0].predicted])
 
 
+def test_descriptions_that_are_still_to_be_trained_are_not_told(
+    tiny_nlp: Language, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first batch of a mix has the types of one corpus, and `spacy train` evaluates after it."""
+    monkeypatch.setattr("spacy_binder.layers.similarity.LOW_SIMILARITY", 1.01)
+    pipe = tiny_nlp.get_pipe("binder_ner")
+    assert isinstance(pipe, BinderNER)
+    [example] = demo_examples(tiny_nlp, ["news-01"], max_sentences=1)[:1]
+    known = sorted({span.label_ for span in example.reference.spans["sc"]})
+    example.reference.spans["sc"].attrs["labels"] = known
+    tiny_nlp.update([example], sgd=tiny_nlp.create_optimizer())
+    assert pipe.cfg["trained"] == [pipe.label_data[label] for label in pipe.labels if label in known]
+    assert len(known) < len(pipe.labels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pipe.predict([example.predicted])
+    # In use, they are told.
+    pipe.to_disk(tmp_path, exclude=["vocab"])
+    loaded = BinderNER(tiny_nlp.vocab, pipe.model.copy()).from_disk(tmp_path, exclude=["vocab"])
+    with pytest.warns(UserWarning, match="BW16"):
+        loaded.predict([example.predicted])
+
+
 def test_order_of_labels_does_not_matter(pipe: BinderNER, doc: Doc) -> None:
     before = scored(pipe(doc))
     spans = spans_of(doc)
