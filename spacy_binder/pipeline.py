@@ -169,10 +169,7 @@ class BinderNER(TypedPipe):
         if unknown:
             message = Warnings.BW08.format(unknown=unknown, name=self.name, labels=", ".join(self.labels))
             warnings.warn(message, stacklevel=2)
-        types_to_train = read_types(self.cfg)
-        # They are going to be trained. The first batch of a mix may not have them.
-        self._compared.update(text for words in types_to_train for text in words.texts)
-        self.model.initialize(X=BinderInput(sample, types_to_train, Search()))
+        self.model.initialize(X=BinderInput(sample, read_types(self.cfg), Search()))
 
     def _forget(self) -> None:
         """Drop what an earlier training left behind."""
@@ -269,6 +266,8 @@ class BinderNER(TypedPipe):
         if self.cfg["calibration"] is not None:
             self._warn_once("BW07", Warnings.BW07.format(name=self.name))
         own = dict(zip(self.labels, read_types(self.cfg), strict=True))
+        # All of them are being trained, though a batch of a mix may not have them. They are no news to warn of.
+        self._compared.update(text for words in own.values() for text in words.texts)
         types, places, annotated = learned_types(examples, self.key, own)
         if not types:
             return losses

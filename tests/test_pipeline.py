@@ -337,7 +337,7 @@ def test_descriptions_that_are_still_to_be_trained_are_not_told(
     monkeypatch.setattr("spacy_binder.layers.similarity.LOW_SIMILARITY", 1.01)
     pipe = tiny_nlp.get_pipe("binder_ner")
     assert isinstance(pipe, BinderNER)
-    [example] = demo_examples(tiny_nlp, ["news-01"], max_sentences=1)[:1]
+    example = demo_examples(tiny_nlp, ["news-01"], max_sentences=1)[0]
     known = sorted({span.label_ for span in example.reference.spans["sc"]})
     example.reference.spans["sc"].attrs["labels"] = known
     tiny_nlp.update([example], sgd=tiny_nlp.create_optimizer())
@@ -350,6 +350,12 @@ def test_descriptions_that_are_still_to_be_trained_are_not_told(
     pipe.to_disk(tmp_path, exclude=["vocab"])
     loaded = BinderNER(tiny_nlp.vocab, pipe.model.copy()).from_disk(tmp_path, exclude=["vocab"])
     with pytest.warns(UserWarning, match="BW16"):
+        loaded.predict([example.predicted])
+    # Where a training goes on with more labels, it begins again.
+    loaded.add_label("SPORT", "sports and games")
+    loaded.update([example])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
         loaded.predict([example.predicted])
 
 

@@ -27,6 +27,13 @@ AT = 0.5
 console = Console(width=None if sys.stdout.isatty() else 140)
 
 
+def checksum_of(corpus: Path, datasets: Path, held_out: dict[str, list[str]]) -> str:
+    """RETURNS (str): A checksum of all that the trainings read, so that no result of other passages is kept."""
+    files = [*sorted(corpus.glob("train/*.spacy")), *sorted(corpus.glob("dev/*.spacy")), corpus / "labels.json", TYPES]
+    files += [path for name in held_out if (path := datasets / name / "labels.json").exists()]
+    return md5(b"".join(md5(path.read_bytes()).digest() for path in files)).hexdigest()
+
+
 def row(name: str, result: dict[str, Any], base: float) -> Row:
     """RETURNS (Row): Mean F1 of the corpora by mode, at one half and at the best common threshold, and the seconds."""
     cells = []
@@ -65,14 +72,15 @@ def main(
     held_out = json.loads(TYPES.read_text(encoding="utf8"))
     results: list[tuple[str, dict[str, Any]]] = []
     failed = 0
+    data = checksum_of(corpus, datasets, held_out)
     for name in [BASE, *(choose(changes, list(CHANGES), "--changes") or CHANGES)]:
         folder, path = (output / kind / name for kind in ("runs", "parts"))
         path = path.with_suffix(".json")
         config = make_config(
             corpus.resolve(), (folder / "labels.json").resolve(), held_out, CHANGES.get(name, {}), steps, seed
         )
-        checksum = md5(config.to_str(interpolate=False).encode("utf8") + TYPES.read_bytes()).hexdigest()
-        part = {"name": name, "config": checksum, "steps": steps, "seed": seed, "threads": threads}
+        checksum = md5(config.to_str(interpolate=False).encode("utf8")).hexdigest()
+        part = {"name": name, "config": checksum, "data": data, "steps": steps, "seed": seed, "threads": threads}
         record = read_kept(part, path)
         if record is None or "error" in record:
             rmtree(folder, ignore_errors=True)

@@ -1,6 +1,7 @@
 """The benchmark of types that are left out: trainings of two steps with a tiny encoder, and what they are made of."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_corpus(folder / "train" / f"{name}.spacy", labels or ["moon", "star"], described=not labels)
     for name in ("gum", "re3d", "wnut17", "craft", "multiconer"):
         write_corpus(folder / "dev" / f"{name}.spacy", list(mix()["labels"][name]), described=False)
-    (folder / "labels.json").write_text((DATASETS / "open" / "wordings.json").read_text(encoding="utf8"))
+    shutil.copyfile(DATASETS / "open" / "wordings.json", folder / "labels.json")
     return folder
 
 
@@ -91,6 +92,16 @@ def test_a_change_of_what_is_not_there_is_an_error(corpus: Path) -> None:
     for key in ("corpora.train.corpora.wordnett", "nothing.at.all"):
         with pytest.raises(ValueError, match=key):
             make_config(corpus, corpus, {}, {key: None}, 10, 0)
+
+
+def test_results_of_other_passages_are_not_kept(corpus: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(corpus, tmp_path / "copy")
+    before = program.checksum_of(copy, DATASETS, TYPES)
+    assert before == program.checksum_of(corpus, DATASETS, TYPES)
+    for path in (copy / "train" / "facts.spacy", copy / "dev" / "craft.spacy"):
+        shutil.copyfile(corpus / "dev" / "gum.spacy", path)
+        assert program.checksum_of(copy, DATASETS, TYPES) != before
+        before = program.checksum_of(copy, DATASETS, TYPES)
 
 
 def test_only_spans_of_left_out_types_count() -> None:
