@@ -59,13 +59,13 @@ def main(
     corpus: Annotated[Path, typer.Argument(help="What `open-corpora` and `open-types` make.")],
     datasets: Annotated[Path, typer.Argument(help="The project's folder of that name.")],
     output: Path,
-    changes: Annotated[str, typer.Option(help=f"Of {', '.join(CHANGES)}; all by default.")] = "",
+    changes: Annotated[str, typer.Option(help=f"Of {', '.join([BASE, *CHANGES])}; all by default.")] = "",
     steps: Annotated[int, typer.Option(min=1, help="Updates of each training.")] = 600,
     seed: int = 0,
     threads: Annotated[int, typer.Option(min=1)] = 1,
     keep_models: Annotated[bool, typer.Option("--keep-models", help="Keep the pipelines in OUTPUT/runs.")] = False,
 ) -> None:
-    """Train with the types of types.json left out, once as the workflow does and once with each change.
+    """Train with the types of types.json left out, once as the workflow does ("base") and once with each change.
 
     Run it again to go on where it was stopped. Writes OUTPUT/held_out.md.
     """
@@ -73,7 +73,8 @@ def main(
     results: list[tuple[str, dict[str, Any]]] = []
     failed = 0
     data = checksum_of(corpus, datasets, held_out)
-    for name in [BASE, *(choose(changes, list(CHANGES), "--changes") or CHANGES)]:
+    known = [BASE, *CHANGES]
+    for name in choose(changes, known, "--changes") or known:
         folder, path = (output / kind / name for kind in ("runs", "parts"))
         path = path.with_suffix(".json")
         config = make_config(

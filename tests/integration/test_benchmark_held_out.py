@@ -125,8 +125,12 @@ def test_table(corpus: Path, tmp_path: Path, tiny_encoder: str, monkeypatch: pyt
     monkeypatch.setattr(training, "BASE", smaller)
     app = typer.Typer()
     app.command()(program.main)
-    arguments = [corpus, DATASETS, tmp_path / "out", "--changes", "no-mined-types", "--steps", "2"]
-    result = CliRunner().invoke(app, list(map(str, arguments)))
+    arguments = [corpus, DATASETS, tmp_path / "out", "--steps", "2", "--changes"]
+    # A change alone, as beside another training.
+    result = CliRunner().invoke(app, [*map(str, arguments), "no-mined-types"])
+    assert result.exit_code == 0, result.output
+    assert [path.stem for path in (tmp_path / "out" / "parts").glob("*.json")] == ["no-mined-types"]
+    result = CliRunner().invoke(app, [*map(str, arguments), "base,no-mined-types"])
     assert result.exit_code == 0, result.output
     record = json.loads((tmp_path / "out" / "parts" / "base.json").read_text(encoding="utf8"))
     assert record["result"]["gold"]["craft"] == {"CHEBI": 2, "CL": 2, "Taxon": 2}
@@ -135,4 +139,4 @@ def test_table(corpus: Path, tmp_path: Path, tiny_encoder: str, monkeypatch: pyt
     assert "| base |" in page and "| no-mined-types |" in page
     # Nothing is trained twice.
     monkeypatch.setattr(program, "run_part", None)
-    assert CliRunner().invoke(app, list(map(str, arguments))).exit_code == 0
+    assert CliRunner().invoke(app, [*map(str, arguments), "base,no-mined-types"]).exit_code == 0
