@@ -24,7 +24,8 @@ def make_config(
 
     corpus (Path): What the workflow's commands `open-corpora` and `open-types` make.
     labels (Path): A file with the types that are trained, for which `trained_labels` is meant.
-    held_out (Mapping[str, list[str]]): Labels to leave out, by corpus of the mix.
+    held_out (Mapping[str, list[str]]): Labels to leave out, by corpus of the mix. Those of a corpus that `change` takes
+        out are passed over.
     change (Mapping[str, Any]): Values that are set in the config, by section and key with dots between. None takes the
         key or the section out.
     steps (int): The number of updates.
@@ -35,8 +36,9 @@ def make_config(
     config = Config().from_disk(BASE, interpolate=False)
     config["paths"].update(train=str(corpus / "train"), dev=str(corpus / "dev"), labels=str(labels))
     config["system"]["seed"] = seed
+    mix = config["corpora"]["train"]
     for name, left_out in held_out.items():
-        config["corpora"]["train"]["labels"][name].update(dict.fromkeys(left_out))
+        mix["labels"].setdefault(name, {}).update(dict.fromkeys(left_out))
     for reader in config["corpora"]["dev"]["corpora"].values():
         reader["limit"] = N_WATCHED
     training = config["training"]
@@ -52,6 +54,7 @@ def make_config(
         if not isinstance(inner, dict) or last not in inner:
             raise ValueError(f"The config has no '{key}'")
         del inner[last]
+    mix["labels"] = {name: becomes for name, becomes in mix["labels"].items() if name in mix["corpora"]}
     return config
 
 
