@@ -197,6 +197,21 @@ def test_commands_name_files(scripts: Any) -> None:
         made.update(command.get("outputs", ()))
 
 
+def test_commands_run_again_when_what_they_read_changes(scripts: Any) -> None:
+    commands = {command["name"]: command for command in load_project_config(PROJECT)["commands"]}
+    corpora = scripts("open.corpora")
+    tested = {f"datasets/crossner-{domain}" for domain in corpora.DOMAINS}
+    read = {
+        "open-corpora": {f"datasets/{source.dataset}" for source in corpora.SOURCES.values()} | tested,
+        # The labels of relations are a file of this folder.
+        "open-types": {"datasets/open", "datasets/gum", "datasets/multiconer"},
+        "open-evaluate": tested,
+        "open-fewshot": tested | {f"corpus/open/test/crossner-{domain}.spacy" for domain in corpora.DOMAINS},
+    }
+    for name, paths in read.items():
+        assert paths <= {*commands[name]["deps"]}, name
+
+
 # What is downloaded
 
 
