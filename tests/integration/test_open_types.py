@@ -154,12 +154,13 @@ def test_descriptions_of_types(wordnet: Any) -> None:
 
 
 def test_names_beside_entries(scripts: Any, tmp_path: Path) -> None:
-    """A name in a definition has the types that all its meanings have. None of the others is asked for."""
+    """A name in a definition has the types that all its meanings have. What it is in some of them is not asked for."""
     write_wordnet(tmp_path)
     path = tmp_path / "noun.location.yaml"
     more = (
-        "kiel:\n  members: [Kiel]\n  definition: [a town near Bonn and City of Bonn and Riga]\n"
+        "kiel:\n  members: [Kiel]\n  definition: [a town near Bonn and City of Bonn and sea]\n"
         "  instance_hypernym: [town]\n"
+        "lund:\n  members: [Lund]\n  definition: [a town far from Riga]\n  instance_hypernym: [town]\n"
         "riga2:\n  members: [Riga]\n  definition: [a drink]\n  instance_hypernym: [port2]\n"
     )
     path.write_text(path.read_text(encoding="utf8") + more, encoding="utf8")
@@ -167,17 +168,22 @@ def test_names_beside_entries(scripts: Any, tmp_path: Path) -> None:
     passages = scripts("open.mining").WordNetPassages(
         synsets, scripts("open.hypernyms").Rules(min_names=1, min_nouns=1)
     )
-    n = 0
+    n = n_doubtful = 0
     for doc in passages.draw(500, NLP.vocab):
         group = doc.spans["sc"]
         labels = group.attrs["labels"]
+        if "far from Riga" in doc.text:
+            # It may be the drink.
+            n_doubtful += 1
+            said = {text for texts in labels.values() for text in texts}
+            assert said.isdisjoint({"a town with ships", "a place with many houses", "a drink"})
         for name in ("Bonn", "City of Bonn"):
             place = doc.text.find(f"near {name} and" if name == "Bonn" else f"and {name} and")
             if place >= 0 and "town" in labels:
                 n += 1
                 found = [(span.text, span.label_) for span in group]
                 assert (name, "town") in found
-    assert n > 20
+    assert n > 20 and n_doubtful > 20
 
 
 def test_the_seed_decides(wordnet: Any) -> None:

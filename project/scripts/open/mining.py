@@ -63,8 +63,8 @@ class WordNetPassages:
         vocab (Vocab): The vocabulary of the docs.
         seed (int): Decides what is drawn. Defaults to 0.
         YIELDS (Doc): The passages. `attrs["labels"]` of the span group has the descriptions of each type. Each entry of
-            these types has a span, and so has each name of these types in definitions and examples. Nouns there have
-            none.
+            these types has a span, and so has each name in definitions and examples that is of such a type in all its
+            meanings. Nouns there have none.
         """
         rng = Random(seed)
         made = 0
@@ -121,9 +121,11 @@ class WordNetPassages:
         self, mentions: Sequence[Mention], meanings: Sequence[list[str]], inventory: Inventory, rng: Random
     ) -> list[str]:
         """RETURNS (list[str]): One or two types of each mention, then types at random and of the same files."""
+        # A name that is of a type in some of its meanings is neither a span of it nor a negative.
+        doubtful = {up for ids in meanings for up in self._above_some(ids)}
         chosen: dict[str, None] = {}
         for *_, one in mentions:
-            types = inventory.types_of[one]
+            types = [kind for kind in inventory.types_of[one] if kind not in doubtful]
             chosen.update(dict.fromkeys(rng.sample(types, min(len(types), rng.choice((1, 1, 2))))))
         known = {word for *_, one in mentions for up in (one, *self.above[one]) for word in self.synsets[up].members}
         n_types = max(self.n_types, len(chosen) + self.n_types // 2)
@@ -132,23 +134,22 @@ class WordNetPassages:
                 break
             near = rng.choice(inventory.in_file[self.synsets[rng.choice(mentions).synset].file])
             kind = rng.choice(rng.choice((inventory.types, inventory.types_of[near])))
-            # Another meaning of a word that names a type of a mention would be a wrong negative. So would a type that
-            # a name has in one of its meanings.
-            is_right = any(self.is_under(one, kind) for *_, one in mentions)
-            is_wrong = not known.isdisjoint(self.synsets[kind].members) or any(
-                self.is_under(one, kind) for ids in meanings for one in ids
-            )
-            if is_right or not is_wrong:
+            if kind in doubtful:
+                continue
+            # Another meaning of a word that names a type of a mention would be a wrong negative.
+            is_right = any(self._are_under(ids, kind) for ids in meanings)
+            if is_right or known.isdisjoint(self.synsets[kind].members):
                 chosen[kind] = None
         return list(chosen)
 
-    def is_under(self, name: str, kind: str) -> bool:
-        """RETURNS (bool): Whether a noun or name is of a type, or is the type itself."""
-        return name == kind or kind in self.above[name]
+    def _above_some(self, ids: Sequence[str]) -> set[str]:
+        """RETURNS (set[str]): The types that something is of in some of its meanings and not in all."""
+        each = [{one, *self.above[one]} for one in ids]
+        return set.union(*each) - set.intersection(*each)
 
     def _are_under(self, ids: Sequence[str], kind: str) -> bool:
-        """RETURNS (bool): Whether something is of a type in all its meanings."""
-        return all(self.is_under(one, kind) for one in ids)
+        """RETURNS (bool): Whether something is of a type, or is the type itself, in all its meanings."""
+        return all(one == kind or kind in self.above[one] for one in ids)
 
     def _describe(self, kind: str, inventory: Inventory, text: str, rng: Random) -> list[str]:
         """RETURNS (list[str]): Its bare name twice, and other descriptions. They list no name of the text."""
