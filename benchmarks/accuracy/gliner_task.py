@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import spacy
 import typer
-from gliner import GLiNER
-from gliner.training import Trainer
+from gliner import GLiNER  # pyright: ignore[reportMissingImports]
+from gliner.training import Trainer  # pyright: ignore[reportMissingImports]
 from spacy.tokens import Doc
 from spacy.util import load_model_from_config, minibatch, registry
 from thinc.api import Config

@@ -43,7 +43,7 @@ def gliner(
 
     Labels are encoded before the clock starts. Texts are short: GLiNER leaves out what is beyond its maximum length.
     """
-    import gliner
+    import gliner  # pyright: ignore[reportMissingImports]
     from transformers import AutoConfig
 
     width = AutoConfig.from_pretrained(encoder).hidden_size

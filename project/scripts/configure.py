@@ -11,9 +11,9 @@ from thinc.api import Config
 class Descriptions(str, Enum):
     """The text that describes a label: its sense in words, its name, or examples of it."""
 
-    guideline = "guideline"
-    name = "name"
-    examples = "examples"
+    GUIDELINE = "guideline"
+    NAME = "name"
+    EXAMPLES = "examples"
 
 
 def labels_path(corpus: Path, descriptions: Descriptions) -> Path:
@@ -40,7 +40,7 @@ def dataset_config(base: Path, settings: Path) -> Config:
     return config
 
 
-def set_paths(config: Config, corpus: Path, descriptions: Descriptions = Descriptions.guideline) -> None:
+def set_paths(config: Config, corpus: Path, descriptions: Descriptions = Descriptions.GUIDELINE) -> None:
     """Set the paths of a config to the parts and the labels in the folder of a converted dataset."""
     config["paths"]["train"] = (corpus / "train.spacy").as_posix()
     config["paths"]["dev"] = (corpus / "dev.spacy").as_posix()
@@ -62,7 +62,7 @@ def main(
     settings: Path,
     corpus: Path,
     output: Path,
-    descriptions: Annotated[Descriptions, typer.Option(help="What describes a label.")] = Descriptions.guideline,
+    descriptions: Annotated[Descriptions, typer.Option(help="What describes a label.")] = Descriptions.GUIDELINE,
     logger: Annotated[
         Path | None,
         typer.Option(help="A config with [training.logger], which replaces that of BASE, and score weights."),

@@ -48,11 +48,11 @@ def exemplify_labels(names: dict[str, str], docs: Iterable[Doc], *, most: int = 
 
 def main(corpus: Path) -> None:
     """Read the labels and the training part in CORPUS, and write the other descriptions beside them."""
-    guideline = json.loads(labels_path(corpus, Descriptions.guideline).read_text(encoding="utf8"))
+    guideline = json.loads(labels_path(corpus, Descriptions.GUIDELINE).read_text(encoding="utf8"))
     names = name_labels(guideline)
     docs = DocBin().from_disk(corpus / "train.spacy").get_docs(spacy.blank("en").vocab)
     examples = exemplify_labels(names, docs)
-    for descriptions, labels in ((Descriptions.name, names), (Descriptions.examples, examples)):
+    for descriptions, labels in ((Descriptions.NAME, names), (Descriptions.EXAMPLES, examples)):
         text = json.dumps(labels, indent=2, ensure_ascii=False)
         labels_path(corpus, descriptions).write_text(f"{text}\n", encoding="utf8")
     rows = [(label, names[label], examples[label]) for label in guideline]

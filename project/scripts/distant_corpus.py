@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 from shutil import copyfile
-from typing import Annotated
+from typing import Annotated, Any
 
 import srsly
 import typer
@@ -34,7 +34,7 @@ def main(
     in MODEL.
     """
     overlap = Config().from_disk(config, interpolate=False)["components"]["binder_ner"]["allow_overlap"]
-    patterns = list(srsly.read_jsonl(dictionary))
+    patterns: list[Any] = list(srsly.read_jsonl(dictionary))
     nlp = make_ruler(patterns, overlap=overlap, phrase_attribute=phrase_attribute)
     labels: Counter[str] = Counter()
     rows = []

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import spacy
 from spacy.language import Language
 from spacy.scorer import Scorer
+from spacy.tokens import Doc
 from spacy.training import Corpus, Example
+from spacy.util import load_model
 
 from .strings import KEY
 
@@ -37,7 +38,7 @@ def compare(dictionary: Path, model: Path, test: Path) -> dict[str, Any]:
     RETURNS (dict): JSON: the scores of both, and under `gold_spans` the number of those that the dictionary finds and
         misses, and how many of these the trained pipeline finds.
     """
-    ruler, nlp = spacy.load(dictionary), spacy.load(model)
+    ruler, nlp = load_model(dictionary), load_model(model)
     by_dictionary, by_model = predict(ruler, test), predict(nlp, test)
     training = nlp.config.interpolate()["training"]
     gold = extents([example.reference for example in by_model])
@@ -63,6 +64,6 @@ def compare(dictionary: Path, model: Path, test: Path) -> dict[str, Any]:
     }
 
 
-def extents(docs: Sequence[spacy.tokens.Doc]) -> Extents:
+def extents(docs: Sequence[Doc]) -> Extents:
     """RETURNS (list[set]): First character, end and label of the spans of each doc."""
     return [{(span.start_char, span.end_char, span.label_) for span in doc.spans.get(KEY, [])} for doc in docs]
