@@ -1,6 +1,7 @@
 """Turn the corpora of the workflow `open` into passages, and the test parts of CrossNER into DocBins."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from shutil import copyfile
@@ -74,10 +75,16 @@ def write_passages(
     source, passages = SOURCES[name], Passages()
     docs = source.change(docs, lexicon) if source.change else docs
     labels = [*json.loads((datasets / source.dataset / "labels.json").read_text(encoding="utf8")), *source.added]
-    made = shuffled(passages.join(passages.cut(docs), nlp.vocab), seed)
+    # A passage has sentences with the same doubts, so that few types are doubtful in it.
+    groups: defaultdict[frozenset[str], list[Doc]] = defaultdict(list)
+    for doc in passages.cut(docs):
+        groups[source.doubts(doc)].append(doc)
+    made = shuffled((doc for group in groups.values() for doc in passages.join(group, nlp.vocab)), seed)
     for doc in made:
+        doubts = source.doubts(doc)
+        doc.spans[KEY] = [span for span in doc.spans[KEY] if span.label_ not in doubts]
         # Also types that never occur in a small part.
-        say_annotated(doc, labels, KEY)
+        say_annotated(doc, [label for label in labels if label not in doubts], KEY)
     counts = write_docbins(spread(made, n) if n else made, output / f"{name}.spacy")
     return output.name, name, *counts.row(), f"{passages.n_lost:,}"
 

@@ -47,7 +47,8 @@ def main(
         sentences = mend_multiconer(read_part("multiconer", part, assets, datasets, nlp, Problems()), lexicon)
         fewrel = read_fewrel(assets / "fewrel" / "val_wiki.json", roles)
         documents = [*docred, *make_documents(sentences), *fewrel]
-        facts, cut = Facts(synsets), Passages()
+        definitions = json.loads((datasets / "open" / "definitions.json").read_text(encoding="utf8"))
+        facts, cut = Facts(synsets, definitions), Passages()
         stated = list(facts.mine(documents, cut, nlp.vocab))
         counts = {
             "wordnet": write_docbins(wordnet.draw(n_wordnet, nlp.vocab, seed), output / "wordnet.spacy"),

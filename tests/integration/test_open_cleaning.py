@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 import spacy
 from project_copy import PROJECT
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, DocBin, Span
 
 VOCAB = spacy.blank("en").vocab
 
@@ -49,17 +50,69 @@ def test_lexicon(lexicon: Any) -> None:
     assert lexicon.countries == {"latvia", "republic of latvia"}
     assert lexicon.nouns == {"country", "state", "land", "city"}
     assert lexicon.capitals == {"nato"}
+    assert lexicon.small == {"country", "state", "land", "city", "us", "nato"}
 
 
 def test_names_of_gum(scripts: Any) -> None:
-    """Without articles before it and without what a clause says of it."""
+    """Of persons the proper nouns alone, of others no article before it and no clause after it."""
     words = "The old Moriori , who came , saw the 2nd President in the New York Times"
     tags = "DET ADJ PROPN PUNCT PRON VERB PUNCT VERB DET ADJ NOUN ADP DET PROPN PROPN PROPN"
     heads = [2, 2, 7, 2, 5, 2, 2, 7, 10, 10, 7, 15, 15, 15, 15, 7]
     spans = [(0, 7, "person"), (8, 16, "person"), (12, 16, "organization"), (0, 1, "time")]
     doc = make_doc(words, *spans, pos=tags.split(), heads=heads, deps=["dep"] * len(heads))
     [doc] = scripts("open.cleaning").keep_names([doc])
-    assert spans_of(doc) == [("old Moriori", "person"), ("New York Times", "organization"), ("The", "time")]
+    assert spans_of(doc) == [("Moriori", "person"), ("New York Times", "organization"), ("The", "time")]
+
+
+def test_what_belongs_to_a_name_of_gum(scripts: Any) -> None:
+    """No "'s". Animals, plants and substances have nouns too, since their descriptions ask for kinds. No pronouns."""
+    words = "Minister Jean - Luc Mo of Riga 's party saw NATO 's wild rice in the lake and it"
+    tags = "PROPN PROPN PUNCT PROPN PROPN ADP PROPN PART NOUN VERB PROPN PART ADJ NOUN ADP DET NOUN CCONJ PRON"
+    heads = [9, 0, 0, 0, 0, 6, 0, 6, 0, 9, 13, 10, 13, 9, 16, 16, 13, 18, 13]
+    spans = [(0, 9, "person"), (6, 8, "place"), (10, 12, "organization"), (10, 17, "plant"), (18, 19, "plant")]
+    doc = make_doc(words, *spans, (14, 17, "place"), pos=tags.split(), heads=heads, deps=["dep"] * len(heads))
+    [doc] = scripts("open.cleaning").keep_names([doc])
+    assert spans_of(doc) == [
+        ("Minister Jean - Luc Mo", "person"),
+        ("Riga", "place"),
+        ("NATO", "organization"),
+        ("wild rice", "plant"),
+    ]
+
+
+def test_names_of_re3d(scripts: Any) -> None:
+    """Descriptions ask for names of persons, places and organizations. Other types keep nouns."""
+    words = "We saw the US regime and the Army with rifles near towns"
+    spans = [(0, 1, "Organisation"), (2, 4, "Location"), (4, 5, "Organisation"), (6, 8, "Organisation")]
+    doc = make_doc(words, *spans, (9, 10, "Weapon"), (11, 12, "Location"))
+    [doc] = scripts("open.cleaning").keep_capitals([doc])
+    assert spans_of(doc) == [("US", "Location"), ("Army", "Organisation"), ("rifles", "Weapon")]
+
+
+def test_names_that_multiconer_has_not_annotated(scripts: Any, lexicon: Any) -> None:
+    """A sentence that begins with one is left out: it would teach that this is no name."""
+    docs = [make_doc("tony saw us"), make_doc("tony saw us", (0, 1, "OtherPER")), make_doc("us saw tony")]
+    kept = scripts("open.cleaning").mend_multiconer([*docs, make_doc("2 saw us")], lexicon)
+    assert sorted(doc.text.strip() for doc in kept) == ["2 saw us", "Tony saw us", "Us saw tony"]
+
+
+def test_persons_of_no_label_are_no_negatives(scripts: Any, lexicon: Any, tmp_path: Path) -> None:
+    """They may be politicians: then their sentence does not say what politicians there are. Other sentences do."""
+    person, mayor = make_doc("Tony met Ann", (0, 1, "OtherPER"), (2, 3, "Politician")), ("Mayor Bo", 0, 2, "Politician")
+    docs = [person, make_doc(mayor[0], mayor[1:]), make_doc("Us ate pie", (2, 3, "Food")), make_doc("Us saw Ann")]
+    nlp, written = spacy.blank("en"), scripts("open_corpora").write_passages
+    with pytest.MonkeyPatch.context() as patch:
+        sources = scripts("open.corpora").SOURCES
+        patch.setitem(sources, "multiconer", sources["multiconer"]._replace(change=None))
+        written("multiconer", docs, lexicon, PROJECT / "datasets", tmp_path, nlp, seed=0)
+    passages = list(DocBin().from_disk(tmp_path / "multiconer.spacy").get_docs(nlp.vocab))
+    labels = {doc.text.strip(): {*doc.spans["sc"].attrs["labels"]} for doc in passages}
+    assert set(labels) == {"Tony met Ann", "Mayor Bo Us ate pie Us saw Ann"}
+    assert {"Politician", "Artist"}.isdisjoint(labels["Tony met Ann"]) and "Food" in labels["Tony met Ann"]
+    assert {"Politician", "Artist", "Food"} <= labels["Mayor Bo Us ate pie Us saw Ann"]
+    found = {doc.text.strip(): spans_of(doc) for doc in passages}
+    assert found["Tony met Ann"] == [("Tony", "OtherPER")]
+    assert found["Mayor Bo Us ate pie Us saw Ann"] == [("Mayor Bo", "Politician"), ("pie", "Food")]
 
 
 def test_articles(scripts: Any) -> None:

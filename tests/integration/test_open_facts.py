@@ -148,6 +148,67 @@ def test_nouns_of_names(facts: Any, scripts: Any) -> None:
     assert find(["Beck", "House", "of", "Arts"], "LOC", facts.nouns) is None
 
 
+def test_nouns_of_names_of_works(facts: Any, scripts: Any) -> None:
+    """ "The Town" may be a film about one. "New Town" need not be a town."""
+    find = scripts("open.definitions").noun_of_name
+    facts.nouns.synsets |= {"war": facts.synsets["opera"]._replace(file="act", members=("war",))}
+    facts.nouns.by_word["war"] = ["war"]
+    assert find(["Winter", "War"], "MISC", facts.nouns) == ("war", ["war"])
+    assert find(["The", "Opera"], "MISC", facts.nouns) is None
+    assert find(["New", "Town"], "LOC", facts.nouns) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "nouns"),
+    [
+        ("sang the opera |Aida", "MISC", ["opera"]),
+        ("Their long opera |Aida", "MISC", ["opera", "long opera"]),
+        ("sang opera |Aida", "MISC", []),
+        ("in town |Riga", "LOC", []),
+        ("sang singer |Ann", "PER", ["singer", "sang singer"]),
+    ],
+)
+def test_nouns_before_names(facts: Any, scripts: Any, words: str, kind: str, nouns: list[str]) -> None:
+    """Before a name that is no person's, only with an article. Otherwise it may belong to what is before it."""
+    before, name = words.split("|")
+    n = len(before.split())
+    entity = scripts("open.relations").Entity(kind, [(n, n + 1)], {})
+    found = scripts("open.definitions").define(entity, [*before.split(), name], facts.nouns)
+    assert [noun for noun, _ in found] == nouns
+
+
+def test_definitions_of_one_meaning(facts: Any, scripts: Any) -> None:
+    """Of nouns with one meaning, or if all of a type's uses have the same one. Given definitions come first."""
+    module = scripts("open.relations")
+    words = ["Ann", ",", "a", "singer", ",", "sang", "in", "the", "town", "Riga"]
+    entities = [module.Entity("PER", [(0, 1)], {"composer": None}), module.Entity("LOC", [(9, 10)], {})]
+    passages = scripts("open.passages").Passages()
+    list(facts.mine([module.Document(words, [0], entities, is_whole=True)], passages, NLP.vocab))
+    assert facts.definition("singer") == "someone who sings"
+    assert facts.definition("artist") == "someone who makes art"
+    assert facts.definition("town") == "a place with houses"
+    assert facts.definition("composer") is facts.definition("opera") is None
+    # Said by a relation too, which may mean something else.
+    more = [module.Entity("PER", [(0, 1)], {"singer": None, "artist": None})]
+    list(facts.mine([module.Document(words, [0], more, is_whole=True)], passages, NLP.vocab))
+    assert facts.definition("singer") is facts.definition("artist") is None
+    facts.definitions = {"singer": "who sings"}
+    assert facts.definition("singer") == "who sings"
+
+
+def test_kinds_that_are_not_annotated(facts: Any, scripts: Any) -> None:
+    """MultiCoNER has no dates: none of its passages asks for them."""
+    module = scripts("open.facts")
+    for kind, name in (("PER", "artist"), ("TIME", "birthday"), ("LOC", "river")):
+        facts.shares.add(kind, [name])
+        facts.counts[kind].update([name])
+    artist = module.Fact("PER", [(0, 1)], ["artist"])
+    for lacks, missing in ((frozenset(), set()), (frozenset({"TIME"}), {"birthday"})):
+        passage = module.FactPassage(["Ann", "1911"], [artist], is_whole=True, lacks=lacks)
+        asked = {label for doc in facts.draw([passage], 100, NLP.vocab) for label in doc.spans["sc"].attrs["labels"]}
+        assert {"artist", "river", "birthday"} - asked == missing
+
+
 def test_documents_of_multiconer(scripts: Any) -> None:
     """Four sentences each, with the kind of each entity and what its label says."""
     sentences = []
@@ -157,6 +218,7 @@ def test_documents_of_multiconer(scripts: Any) -> None:
         sentences.append(doc)
     first, last = scripts("open.multiconer").make_documents(sentences)
     assert (first.words, first.starts, first.is_whole) == (["Ann", "sings"] * 4, [0, 2, 4, 6], True)
+    assert first.lacks == last.lacks == {"TIME", "NUM"}
     assert [(one.kind, one.mentions, list(one.types)) for one in first.entities] == [
         ("PER", [(0, 1)], ["politician"]),
         ("MISC", [(2, 3)], ["musical work"]),

@@ -186,6 +186,32 @@ def test_names_beside_entries(scripts: Any, tmp_path: Path) -> None:
     assert n > 20 and n_doubtful > 20
 
 
+def test_nouns_beside_entries(scripts: Any, tmp_path: Path) -> None:
+    """In a passage of nouns, a noun of a definition has the types that all its meanings have. No "at" is money."""
+    write_wordnet(tmp_path)
+    path = tmp_path / "noun.location.yaml"
+    more = (
+        "bay:\n  members: [bay town]\n  definition: [a painter at the port or burghs]\n  hypernym: [town]\n"
+        "at:\n  members: [at]\n  definition: [a small place]\n  hypernym: [town]\n"
+    )
+    path.write_text(path.read_text(encoding="utf8") + more, encoding="utf8")
+    passages = scripts("open.mining").WordNetPassages(
+        scripts("open.wordnet").read_wordnet(tmp_path), scripts("open.hypernyms").Rules(min_names=1, min_nouns=1)
+    )
+    n = 0
+    for doc in passages.draw(500, NLP.vocab):
+        found = {(span.text, span.label_) for span in doc.spans["sc"]}
+        labels = doc.spans["sc"].attrs["labels"]
+        if "a painter at the port or burghs" in doc.text:
+            n += 1
+            # "port" may be the drink.
+            expected = {("painter", "artist"), ("painter", "painter"), ("burghs", "town"), ("burghs", "place")}
+            assert {(text, label) for text, label in expected if label in labels} <= found
+            assert ("port", "town") not in found or doc.text.count("port") > 1
+            assert all(label in ("at", "place", "town", "burgh") for text, label in found if text == "at")
+    assert n > 20
+
+
 def test_the_seed_decides(wordnet: Any) -> None:
     def shown(seed: int) -> list:
         docs = wordnet.draw(20, NLP.vocab, seed=seed)

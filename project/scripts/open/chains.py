@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
-from spacy.tokens import Doc, Span, SpanGroup, Token
+from spacy.tokens import Doc, Span, SpanGroup
 from spacy.vocab import Vocab
 
+from .mentions import head_of, without_possessive
 from .passages import KEY, Passages
 from .wording import plural
 
@@ -39,14 +40,6 @@ class ChainPassage(NamedTuple):
     in_document: frozenset[str]
 
 
-def head_of(span: Span) -> Token:
-    """RETURNS (Token): The first token of a span that depends on none inside, or the last token if there is none."""
-    for token in span:
-        if token.head.i == token.i or not span.start <= token.head.i < span.end:
-            return token
-    return span[-1]
-
-
 def mine_chains(docs: Iterable[Doc], passages: Passages) -> Iterator[ChainPassage]:
     """Find the types of the entities of some docs.
 
@@ -66,7 +59,7 @@ def mine_chains(docs: Iterable[Doc], passages: Passages) -> Iterator[ChainPassag
             if head.pos_ == "PROPN":
                 named.add(span.id_)
             if head.pos_ in ("NOUN", "PROPN"):
-                kept.append(span)
+                kept.append(without_possessive(span))
         doc.spans[KEY] = kept
         in_document = frozenset(lemma for lemmas in types.values() for lemma in lemmas)
         for passage in passages.cut([doc]):

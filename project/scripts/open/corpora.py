@@ -1,6 +1,6 @@
 """The corpora that the open pipeline is trained and measured on, as passages."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy_binder.corpora.conllu import read_conllu
 from spacy_binder.corpora.problems import Problems
 
-from .cleaning import COUNTRY, drop_articles, drop_handles, keep_names, mend_multiconer
+from .cleaning import COUNTRY, DOUBTFUL, drop_handles, keep_capitals, keep_names, mend_multiconer
 from .lexicon import Lexicon
 from .passages import KEY
 
@@ -29,6 +29,7 @@ class Source(NamedTuple):
     dev (bool): Whether its development part is measured on.
     change (Callable, optional): What mends its docs.
     added (tuple[str, ...]): Labels that this adds. Defaults to none.
+    doubtful (Mapping): Labels whose spans may be of other types too, and these. Defaults to none.
     """
 
     dataset: str
@@ -36,6 +37,11 @@ class Source(NamedTuple):
     dev: bool
     change: Change | None = None
     added: tuple[str, ...] = ()
+    doubtful: Mapping[str, frozenset[str]] = {}
+
+    def doubts(self, doc: Doc) -> frozenset[str]:
+        """RETURNS (frozenset[str]): The types that a doc doesn't say all spans of."""
+        return frozenset().union(*(self.doubtful.get(span.label_, ()) for span in doc.spans[KEY]))
 
 
 def _alone(change: Callable[[Iterable[Doc]], Iterable[Doc]]) -> Change:
@@ -49,12 +55,12 @@ SOURCES = {
     "litbank": Source("litbank", ("train",), False),
     "btc": Source("btc", ("train", "test"), False, _alone(drop_handles)),
     "wikigold": Source("wikigold", ("train", "dev", "test"), False),
-    "re3d": Source("re3d", ("train", "test"), True, _alone(drop_articles)),
+    "re3d": Source("re3d", ("train", "test"), True, _alone(keep_capitals)),
     "wnut17": Source("wnut17", ("train",), True),
     "ncbi": Source("ncbi", ("train",), False),
     "craft": Source("craft", ("train",), True),
     "anatem": Source("anatem", ("train",), False),
-    "multiconer": Source("multiconer", ("train",), True, mend_multiconer, (COUNTRY,)),
+    "multiconer": Source("multiconer", ("train",), True, mend_multiconer, (COUNTRY,), DOUBTFUL),
 }
 
 

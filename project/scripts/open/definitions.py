@@ -14,10 +14,17 @@ FILES = {
     "MISC": {"communication", "artifact", "act", "event", "cognition", "object", "group", "animal", "plant", "food"},
 }
 # The files of nouns that a name ends with, or has before "of": "Riga University", "Battle of Riga".
-FILES_OF_NAMES = {"ORG": {"group"}, "LOC": {"location", "object", "artifact"}, "MISC": {"act", "event"}}
-PRIZES = frozenset(("award", "prize", "medal"))
+FILES_OF_NAMES = {"ORG": {"group"}, "LOC": {"location", "object", "artifact"}}
+# Of other names these alone: "Super Bowl" is no bowl, and "Swallow" no swallowing. "New Haven" is no haven.
+EVENTS_AND_PRIZES = (
+    "award prize medal war battle siege revolution rebellion uprising invasion massacre earthquake festival election "
+    "championship tournament conference congress summit treaty trial expedition exhibition ceremony"
+)
+NOUNS_OF_OTHERS = frozenset(EVENTS_AND_PRIZES.split())
 BE = {"is", "was", "are", "were"}
 ARTICLES = {"a", "an", "the", "one", "two"}
+# One of these is before a noun and a name that is no person's: "the film X". In "spoke Romanian" there is none.
+LEADS = {"a", "an", "the", "his", "her", "its", "their", "our"}
 # Where a noun phrase ends.
 END_WORDS = (
     "who which that by of in from and or for on at to with as , . ; : ( ) [ ] -- \u2013 written released directed "
@@ -106,8 +113,12 @@ def noun_of_name(words: Sequence[str], kind: str, nouns: Nouns) -> tuple[str, li
     # Not without its plural: "Records" is no record.
     if found is None or found[0] != noun:
         return None
+    if kind == "MISC":
+        return found if noun in NOUNS_OF_OTHERS else None
+    if kind == "LOC" and words[0] == "New":
+        return None
     files = FILES_OF_NAMES.get(kind, set())
-    fitting = [one for one in found[1] if nouns.synsets[one].file in files or (kind == "MISC" and noun in PRIZES)]
+    fitting = [one for one in found[1] if nouns.synsets[one].file in files]
     return (noun, fitting) if fitting else None
 
 
@@ -120,6 +131,12 @@ def _before(start: int, words: Sequence[str], kind: str, nouns: Nouns) -> Iterat
     while at >= 0 and len(phrase) < MAX_PHRASE and _is_plain(words[at]):
         phrase.insert(0, words[at])
         at -= 1
+    if kind != "PER":
+        led = [words[at].lower() if at >= 0 else "", *phrase]
+        leads = [i for i, word in enumerate(led) if word in LEADS]
+        if not leads:
+            return
+        phrase = led[leads[-1] + 1 :]
     yield from _nouns_of(phrase, kind, nouns)
 
 

@@ -76,24 +76,30 @@ class FactPassage(NamedTuple):
     words (list[str]): The words.
     facts (list[Fact]): The entities.
     is_whole (bool): Whether these are all entities of the passage.
+    lacks (frozenset[str]): The kinds that are not among them all the same. Defaults to none.
     """
 
     words: list[str]
     facts: list[Fact]
     is_whole: bool
+    lacks: frozenset[str] = frozenset()
 
 
 class Facts:
     """Types of entities, from relations, from the text and from WordNet above these."""
 
-    def __init__(self, synsets: Mapping[str, Synset]) -> None:
+    def __init__(self, synsets: Mapping[str, Synset], definitions: Mapping[str, str] | None = None) -> None:
         """
         synsets (Mapping[str, Synset]): The nouns and names of WordNet.
+        definitions (Mapping[str, str], optional): Definitions of types, where those of WordNet may be of another
+            meaning.
         """
         self.synsets = synsets
+        self.definitions = definitions or {}
         self.nouns = Nouns(synsets)
         self.above = all_hypernyms(synsets)
-        self.definitions: dict[str, str] = {}
+        # The synsets that a type was found as. None if it is not known which one of several is meant.
+        self.senses: defaultdict[str, set[str | None]] = defaultdict(set)
         self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.shares = Shares()
         self.names: defaultdict[str, list[str]] = defaultdict(list)
@@ -132,7 +138,7 @@ class Facts:
                     extents[int(span.label_)].append((span.start, span.end))
                 facts = [Fact(document.entities[i].kind, extents[i], types[i]) for i in extents]
                 if any(fact.types for fact in facts):
-                    yield FactPassage([token.text for token in passage], facts, document.is_whole)
+                    yield FactPassage([token.text for token in passage], facts, document.is_whole, document.lacks)
 
     def _mark_entities(self, document: Document, vocab: Vocab) -> Doc:
         """RETURNS (Doc): A doc whose spans have the number of their entity as label. "German" is no place."""
@@ -152,16 +158,26 @@ class Facts:
     def _types_of(self, entity: Entity, words: Sequence[str]) -> list[str]:
         """RETURNS (list[str]): What relations and the text say of an entity, and what is above that in WordNet."""
         types = dict(entity.types)
+        for name in types:
+            self.senses[name].add(None)
         of_names = (noun_of_name(words[start:end], entity.kind, self.nouns) for start, end in entity.mentions)
         for noun, names in (*define(entity, words, self.nouns), *filter(None, of_names)):
             types[noun] = None
-            if len(names) == 1 and noun in self.synsets[names[0]].members:
-                self.definitions.setdefault(noun, definition_of(self.synsets[names[0]]))
+            # Of one meaning in all of WordNet, and not just among those that fit the kind.
+            known = self.nouns.by_word.get(noun, ())
+            self.senses[noun].add(known[0] if len(known) == 1 else None)
             for up in self._above_all(names):
                 word = self.synsets[up].members[0]
                 types[word] = None
-                self.definitions.setdefault(word, definition_of(self.synsets[up]))
+                self.senses[word].add(up)
         return list(types)
+
+    def definition(self, name: str) -> str | None:
+        """RETURNS (str, optional): What a type is. None if it was found in several meanings, or in an unknown one."""
+        if name in self.definitions:
+            return self.definitions[name]
+        one, *others = self.senses[name] or {None}
+        return definition_of(self.synsets[one]) if one and not others else None
 
     def _above_all(self, names: Sequence[str]) -> list[str]:
         """RETURNS (list[str]): The types above each of some synsets: those that hold whichever meaning a noun has."""
@@ -267,8 +283,8 @@ class Facts:
         """RETURNS (float): How many entities of a passage are expected to be of a type beside those known to be."""
         known = [fact for fact in passage.facts if name not in fact.types]
         n = sum(self.shares.of(name, fact.kind, fact.types) for fact in known)
-        # One more of each kind, where not all entities are known.
-        return n if passage.is_whole else n + sum(self.shares.of(name, kind) for kind in KINDS)
+        # One more of each kind whose entities are not all known.
+        return n + sum(self.shares.of(name, kind) for kind in (passage.lacks if passage.is_whole else KINDS))
 
     def describe(self, name: str, text: str, rng: Random) -> list[str]:
         """Describe a type.
@@ -279,8 +295,8 @@ class Facts:
         RETURNS (list[str]): The bare name twice, and others: definition, plural, names of other passages.
         """
         others = [f"names of {plural(name)}"]
-        if name in self.definitions:
-            others += [f"{name}: {self.definitions[name]}", self.definitions[name]]
+        if definition := self.definition(name):
+            others += [f"{name}: {definition}", definition]
         known = list(dict.fromkeys(one for one in self.names[name] if one not in text))
         if len(known) > 1:
             others.append(f"{plural(name)}, such as {join_words(rng.sample(known, 2))}")

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
+from spacy.lang.en.stop_words import STOP_WORDS
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.vocab import Vocab
 
@@ -14,6 +15,7 @@ from .wordnet import Synset
 
 KEY = "sc"
 Place = tuple[int, int]
+Words = tuple[str, ...]
 SHARE_OF_NAMES, SHARE_OF_LISTS = 0.6, 0.1
 LISTED, DEFINED = 8, 5
 # How often an entry comes from the lexicographer file of the one before, so that types are hard to tell apart.
@@ -43,15 +45,16 @@ class WordNetPassages:
         self.above = all_hypernyms(synsets)
         self.inventories = make_inventories(synsets, self.above, rules or Rules())
         self.n_types = n_types
-        # The names of a text, and what they may be.
-        self.by_words: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+        # The names of a text, and its nouns, and what they may be.
+        self.by_words: dict[bool, defaultdict[Words, list[str]]] = {True: defaultdict(list), False: defaultdict(list)}
         self.below: defaultdict[str, list[str]] = defaultdict(list)
         for one, synset in synsets.items():
             for up in () if synset.is_instance else synset.hypernyms:
                 self.below[up].append(one)
-            for member in synset.members if synset.is_instance else ():
-                if member[:1].isupper():
-                    self.by_words[tuple(split_words(member))].append(one)
+            for member in synset.members:
+                # Nouns in small letters, and names with a capital. "at" is money of Laos, but seldom in a definition.
+                if member[:1].isupper() is synset.is_instance and member not in STOP_WORDS:
+                    self.by_words[synset.is_instance][tuple(split_words(member))].append(one)
         for is_name, inventory in self.inventories.items():
             if not inventory.types:
                 raise ValueError(f"No {'name' if is_name else 'noun'} of WordNet has a type.")
@@ -64,7 +67,7 @@ class WordNetPassages:
         seed (int): Decides what is drawn. Defaults to 0.
         YIELDS (Doc): The passages. `attrs["labels"]` of the span group has the descriptions of each type. Each entry of
             these types has a span, and so has each name in definitions and examples that is of such a type in all its
-            meanings. Nouns there have none.
+            meanings. Nouns there have one in passages of nouns.
         """
         rng = Random(seed)
         made = 0
@@ -92,8 +95,14 @@ class WordNetPassages:
         spans: list[Span] = []
         # A mention has one meaning, and a name beside them may have several.
         places = [((one.start, one.end), [one.synset]) for one in mentions]
-        places += self._find_names([token.text for token in doc], mentions)
-        for kind in self._choose_types(mentions, [ids for _, ids in places], inventory, rng):
+        words = [token.text for token in doc]
+        taken = {i for one in mentions for i in range(one.start, one.end)}
+        places += self._find(words, taken, is_name=True)
+        chosen = self._choose_types(mentions, [ids for _, ids in places], inventory, rng)
+        if not self.synsets[mentions[0].synset].is_instance:
+            # Most nouns have several meanings, so these decide of no type whether it is asked for.
+            places += self._find(words, taken, is_name=False)
+        for kind in chosen:
             texts = self._describe(kind, inventory, doc.text, rng)
             name = texts[0]
             # Of two types of one name, the first is taken.
@@ -104,13 +113,16 @@ class WordNetPassages:
         doc.spans[KEY] = SpanGroup(doc, name=KEY, spans=order, attrs={"labels": described})
         return doc
 
-    def _find_names(self, words: Sequence[str], mentions: Sequence[Mention]) -> list[tuple[Place, list[str]]]:
-        """RETURNS (list): Names outside the mentions, the longest ones, and what they may be."""
-        taken = {i for one in mentions for i in range(one.start, one.end)}
+    def _find(self, words: Sequence[str], taken: set[int], *, is_name: bool) -> list[tuple[Place, list[str]]]:
+        """RETURNS (list): Names, or nouns, among the words that are not taken. The longest, and what they may be."""
+        known = self.by_words[is_name]
         found: list[tuple[Place, list[str]]] = []
         for start in range(len(words)):
             for end in range(min(start + MAX_NAME, len(words)), start, -1):
-                ids = self.by_words.get(tuple(words[start:end]))
+                *first, last = words[start:end]
+                ids = known.get((*first, last))
+                if not ids and not is_name and last not in STOP_WORDS:
+                    ids = known.get((*first, last.removesuffix("s")))
                 if ids and taken.isdisjoint(range(start, end)):
                     taken.update(range(start, end))
                     found.append(((start, end), ids))

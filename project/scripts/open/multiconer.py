@@ -37,6 +37,8 @@ ROLES: dict[str, tuple[str, list[str]]] = {
     "Vehicle": ("MISC", ["vehicle"]),
     "OtherPROD": ("MISC", ["product"]),
 }
+# The kinds that it has no label for.
+LACKS = frozenset(("TIME", "NUM"))
 # Sentences of a document. They have nothing to do with each other.
 JOINED = 4
 
@@ -59,7 +61,7 @@ def make_documents(sentences: Iterable[Doc]) -> Iterator[Document]:
                 entities.append(Entity(kind, [place], dict.fromkeys(types)))
         words += [token.text for token in sentence]
         if len(starts) == JOINED:
-            yield Document(words, starts, entities, is_whole=True)
+            yield Document(words, starts, entities, is_whole=True, lacks=LACKS)
             words, starts, entities = [], [], []
     if words:
-        yield Document(words, starts, entities, is_whole=True)
+        yield Document(words, starts, entities, is_whole=True, lacks=LACKS)

@@ -34,12 +34,14 @@ class Document(NamedTuple):
     starts (list[int]): The first word of each sentence.
     entities (list[Entity]): The entities.
     is_whole (bool): Whether all entities are annotated, and not just two of them.
+    lacks (frozenset[str]): The kinds of entities that are not annotated all the same. Defaults to none.
     """
 
     words: list[str]
     starts: list[int]
     entities: list[Entity]
     is_whole: bool
+    lacks: frozenset[str] = frozenset()
 
 
 def read_docred(path: Path, roles: Roles) -> Iterator[Document]:
