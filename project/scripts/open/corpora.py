@@ -11,7 +11,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy_binder.corpora.conllu import read_conllu
 from spacy_binder.corpora.problems import Problems
 
-from .cleaning import COUNTRY, DOUBTFUL, drop_handles, keep_capitals, keep_names, mend_multiconer
+from .cleaning import COUNTRY, DOUBTFUL, drop_common_nouns, drop_handles, keep_names, mend_multiconer
 from .lexicon import Lexicon
 from .passages import KEY
 
@@ -55,7 +55,7 @@ SOURCES = {
     "litbank": Source("litbank", ("train",), False),
     "btc": Source("btc", ("train", "test"), False, _alone(drop_handles)),
     "wikigold": Source("wikigold", ("train", "dev", "test"), False),
-    "re3d": Source("re3d", ("train", "test"), True, _alone(keep_capitals)),
+    "re3d": Source("re3d", ("train", "test"), True, _alone(drop_common_nouns)),
     "wnut17": Source("wnut17", ("train",), True),
     "ncbi": Source("ncbi", ("train",), False),
     "craft": Source("craft", ("train",), True),

@@ -37,13 +37,19 @@ def bare_noun(span: Span, head: Token) -> Span:
 
 
 def _run(span: Span, head: Token, tags: Container[str]) -> Span:
-    """RETURNS (Span): The tokens of some parts of speech around the head of a span. Hyphens may be between them."""
-    doc, start, end = span.doc, head.i, head.i + 1
-    while start > span.start and (doc[start - 1].pos_ in tags or doc[start - 1].text == "-"):
-        start -= 1
-    while end < span.end and (doc[end].pos_ in tags or doc[end].text == "-"):
-        end += 1
-    return Span(doc, start, end, label=span.label_)
+    """RETURNS (Span): The tokens of some parts of speech around the head of a span, with hyphens between them."""
+    start = end = head.i - span.start
+    for i in range(end + 1, len(span)):
+        if span[i].pos_ in tags:
+            end = i
+        elif span[i].text != "-":
+            break
+    for i in range(start - 1, -1, -1):
+        if span[i].pos_ in tags:
+            start = i
+        elif span[i].text != "-":
+            break
+    return Span(span.doc, span.start + start, span.start + end + 1, label=span.label_)
 
 
 def without_possessive(span: Span) -> Span:
