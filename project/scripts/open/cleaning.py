@@ -20,8 +20,8 @@ SMALL_WORDS = "a an and at by de der di for from in la le of on or 's the to van
 SMALL = frozenset(SMALL_WORDS.split())
 # The label of MultiCoNER for countries too, and the one that they get.
 SETTLEMENT, COUNTRY = "HumanSettlement", "Country"
-# Labels of MultiCoNER for what has no label of its own, and types that such a span may be of all the same. Of 30 persons
-# that were read, 17 were of one of these types. So a sentence with such a span doesn't say what else is of them.
+# Labels of MultiCoNER for what has no label of its own, and types that such a span may be of all the same. Of 30
+# persons that were read, 17 were of one of these types. So a sentence with such a span says nothing of these types.
 DOUBTFUL = {
     "OtherPER": frozenset(("Artist", "Politician", "Scientist", "Athlete", "Cleric", "SportsManager")),
     "OtherLOC": frozenset(("Facility",)),
