@@ -40,7 +40,7 @@ class Source(NamedTuple):
     doubtful: Mapping[str, frozenset[str]] = {}
 
     def doubts(self, doc: Doc) -> frozenset[str]:
-        """RETURNS (frozenset[str]): The types that a doc doesn't say all spans of."""
+        """RETURNS (frozenset[str]): The types of which a doc may have spans that are not annotated."""
         return frozenset().union(*(self.doubtful.get(span.label_, ()) for span in doc.spans[KEY]))
 
 

@@ -100,7 +100,7 @@ class WordNetPassages:
         places += self._find(words, taken, is_name=True)
         chosen = self._choose_types(mentions, [ids for _, ids in places], inventory, rng)
         if not self.synsets[mentions[0].synset].is_instance:
-            # Most nouns have several meanings, so these decide of no type whether it is asked for.
+            # Most nouns have several meanings. So they don't decide which types are asked for.
             places += self._find(words, taken, is_name=False)
         for kind in chosen:
             texts = self._describe(kind, inventory, doc.text, rng)
