@@ -80,6 +80,19 @@ def test_what_belongs_to_a_name_of_gum(scripts: Any) -> None:
     ]
 
 
+def test_mentions_of_gum_end_before_a_possessive(scripts: Any) -> None:
+    """All its mentions, too, which are nested: two that differ by "'s" alone become one."""
+    doc = make_doc("The party 's 's leader", (0, 3, "person"), (0, 2, "person"), (0, 5, "person"), (2, 3, "person"))
+    [doc] = scripts("open.cleaning").drop_possessives([doc])
+    assert spans_of(doc) == [("The party", "person"), ("The party 's 's leader", "person"), ("'s", "person")]
+
+
+def test_possessives_are_dropped_from_all_mentions_of_gum(scripts: Any) -> None:
+    doc = make_doc("The party 's leader", (0, 3, "organization"), (0, 4, "person"))
+    [doc] = scripts("open.corpora").SOURCES["gum_all"].change([doc], None)
+    assert spans_of(doc) == [("The party", "organization"), ("The party 's leader", "person")]
+
+
 def test_names_of_re3d(scripts: Any) -> None:
     """Descriptions ask for names of persons, places and organizations. Other types keep nouns."""
     words = "We saw the US regime and the Army with rifles near towns"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from spacy.tokens import Doc, Span
 
 from .lexicon import Lexicon
-from .mentions import bare_name, bare_noun, head_of, without_article
+from .mentions import bare_name, bare_noun, head_of, without_article, without_possessive
 from .passages import KEY, shuffled
 
 # Labels of MultiCoNER whose spans are names, and those whose spans are names or nouns.
@@ -52,8 +52,20 @@ def keep_names(docs: Iterable[Doc]) -> Iterator[Doc]:
                 kept.append(bare_noun(span, head))
             elif span.label_ == TIME:
                 kept.append(span)
-        doc.spans[KEY] = list({(span.start, span.end, span.label_): span for span in kept}.values())
+        doc.spans[KEY] = _distinct(kept)
         yield doc
+
+
+def drop_possessives(docs: Iterable[Doc]) -> Iterator[Doc]:
+    """YIELDS (Doc): The docs with spans that don't end with "'s"."""
+    for doc in docs:
+        doc.spans[KEY] = _distinct(without_possessive(span) for span in doc.spans[KEY])
+        yield doc
+
+
+def _distinct(spans: Iterable[Span]) -> list[Span]:
+    """RETURNS (list[Span]): Spans without those that have the tokens and the label of another."""
+    return list({(span.start, span.end, span.label_): span for span in spans}.values())
 
 
 def drop_articles(docs: Iterable[Doc]) -> Iterator[Doc]:

@@ -11,7 +11,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy_binder.corpora.conllu import read_conllu
 from spacy_binder.corpora.problems import Problems
 
-from .cleaning import COUNTRY, DOUBTFUL, drop_common_nouns, drop_handles, keep_names, mend_multiconer
+from .cleaning import COUNTRY, DOUBTFUL, drop_common_nouns, drop_handles, drop_possessives, keep_names, mend_multiconer
 from .lexicon import Lexicon
 from .passages import KEY
 
@@ -51,7 +51,7 @@ def _alone(change: Callable[[Iterable[Doc]], Iterable[Doc]]) -> Change:
 
 SOURCES = {
     "gum": Source("gum", ("train",), True, _alone(keep_names)),
-    "gum_all": Source("gum", ("train",), False),
+    "gum_all": Source("gum", ("train",), False, _alone(drop_possessives)),
     "litbank": Source("litbank", ("train",), False),
     "btc": Source("btc", ("train", "test"), False, _alone(drop_handles)),
     "wikigold": Source("wikigold", ("train", "dev", "test"), False),
