@@ -62,7 +62,7 @@ def main(
                 for way in WAYS:
                     if (domain, n, way, draw) in seen:
                         continue
-                    pipeline, words = prepare(way, model, config, types, shots, n, steps, draw)
+                    pipeline, words = prepare(way, model, config, types, shots, steps, draw)
                     file = test / f"crossner-{domain}.spacy"
                     f = measure(predict(pipeline, find_component(pipeline), file, words), types)["f"]
                     row = {"domain": domain, "n": n, "way": way, "draw": draw, "sentences": len(shots), "f": f or 0.0}
@@ -100,14 +100,15 @@ def table(runs: list[dict[str, Any]]) -> list[tuple[str, ...]]:
 
 
 def prepare(
-    way: str, model: Path, config: Path, types: dict[str, Any], shots: list[Doc], n: int, steps: int, seed: int
+    way: str, model: Path, config: Path, types: dict[str, Any], shots: list[Doc], steps: int, seed: int
 ) -> tuple[Language, dict[str, Any]]:
     """RETURNS (tuple): A pipeline that has learned from some sentences, and what describes the types to it."""
     nlp = blank_pipeline(config, types, shots, seed) if way == "trained on them alone" else spacy.load(model)
     name = find_component(nlp)
     pipe = get_component(nlp, name)
     if way == "examples":
-        return nlp, pipe.with_options(with_examples(types, shots, n)).cfg["labels"]
+        examples = with_examples(types, shots, pipe.model.get_ref("scorer").attrs["max_span_length"])
+        return nlp, pipe.with_options(examples).cfg["labels"]
     pipe.cfg.update(labels=types, thresholds={}, trained=[])
     train_on(nlp, name, shots, steps, seed)
     return nlp, types

@@ -136,9 +136,10 @@ def _join(text_encoder: Model, texts: Tensor, X: BinderInput, is_train: bool) ->
     examples = [example for words in X.types for example in words.examples]
     if is_train or not examples or not X.docs:
         return types
-    ends, widths = encode_examples(text_encoder, examples, X.docs[0].vocab)
+    vectors, widths = encode_examples(text_encoder, examples, X.docs[0].vocab)
     of_example = _repeat([len(words.examples) for words in X.types], texts.device)
-    return types._replace(firsts=ends[:, 0], lasts=ends[:, 1], widths=widths, of_example=of_example)
+    thresholds, firsts, lasts = vectors.unbind(1)
+    return types._replace(firsts=firsts, lasts=lasts, thresholds=thresholds, widths=widths, of_example=of_example)
 
 
 def _repeat(counts: list[int], device: torch.device) -> Tensor:

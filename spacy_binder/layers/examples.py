@@ -27,10 +27,12 @@ class ExampleWindow:
     """The window that an example lies in.
 
     encoded (EncodedWindows): The window alone.
+    words (tuple[str, ...]): Its words.
     first, width (int): The first word of the example in the window, and its words minus 1.
     """
 
     encoded: EncodedWindows
+    words: tuple[str, ...]
     first: int
     width: int
 
@@ -41,8 +43,8 @@ def encode_examples(text_encoder: Model, examples: Sequence[ExampleSpan], vocab:
     text_encoder (Model): A text encoder with an encoder of its own.
     examples (Sequence[ExampleSpan]): E examples.
     vocab (Vocab): The vocab of the docs that the pipeline reads.
-    RETURNS (tuple[Tensor, Tensor]): Vectors of the first and the last wordpiece of each, shape (E, 2, H), and words per
-        example, minus 1, shape (E,).
+    RETURNS (tuple[Tensor, Tensor]): Vectors of [CLS] in the window of each and of its first and last wordpiece, shape
+        (E, 3, H), and words per example, minus 1, shape (E,).
     RAISES (ValueError): If the text encoder has no encoder of its own, or no window has a whole example.
     """
     shim = next((shim for shim in text_encoder.shims if isinstance(shim, EncoderShim)), None)
@@ -54,8 +56,8 @@ def encode_examples(text_encoder: Model, examples: Sequence[ExampleSpan], vocab:
         if example not in found:
             window = _find_window(text_encoder, example, vocab)
             batch = window.encoded.batch
-            ends = [batch.first[0, window.first], batch.last[0, window.first + window.width]]
-            found[example] = window.encoded.vectors[0, ends].float().clone()
+            places = [0, batch.first[0, window.first], batch.last[0, window.first + window.width]]
+            found[example] = window.encoded.vectors[0, places].float().clone()
     cached.keep(found)
     widths = [sum(not word.isspace() for word in one.words[one.start : one.end]) - 1 for one in examples]
     return torch.stack([found[one] for one in examples]), torch.tensor(widths, device=next(iter(found.values())).device)
@@ -66,9 +68,9 @@ def example_shifts(
 ) -> Floats1d:
     """Find by how much the thresholds of types have to move, because of their examples.
 
-    The [CLS] threshold fits types that were trained. The vector of a type that is made of spans resembles all spans,
-    and nearly all would beat it. So its threshold moves up to the best margin of other spans in the examples'
-    sentences, on average.
+    The [CLS] threshold fits descriptions. The vector of a type that is made of spans resembles all spans, and nearly
+    all would beat it. So its threshold moves towards the best margin of other spans in the examples' sentences, on
+    average: by n / (n + w) of it, for n sentences and descriptions that count as w examples.
 
     text_encoder (Model): The text encoder.
     scorer (Model): The span scorer.
@@ -84,19 +86,25 @@ def example_shifts(
     for i, key in keys.items():
         if key not in found:
             alone = TypeTargets(*(of_all[i : i + 1] for of_all in targets))
-            windows = (_find_window(text_encoder, example, vocab) for example in types[i].examples)
-            best = [margin for window in windows for margin in _best_other(scorer, window, alone)]
-            found[key] = torch.tensor(best).mean() if best else torch.zeros(())
+            found[key] = torch.tensor(_find_shift(text_encoder, scorer, alone, types[i].examples, vocab))
     cached.keep(found)
     return numpy.array([float(found[keys[i]]) if i in keys else 0.0 for i in range(len(types))], dtype="float32")
 
 
-def _best_other(scorer: Model, window: ExampleWindow, target: TypeTargets) -> list[float]:
-    """RETURNS (list[float]): The best margin of a span that is not the example, or nothing if there is none."""
-    # Two per word: the example and the best other one are among them.
-    found = scorer.predict((window.encoded, target, Search(-numpy.inf, max_spans_per_word=2)))
-    is_example = (found.cells[:, 1] == window.first) & (found.cells[:, 2] == window.width)
-    return sorted(found.margin[~is_example].tolist())[-1:]
+def _find_shift(
+    text_encoder: Model, scorer: Model, target: TypeTargets, examples: Sequence[ExampleSpan], vocab: Vocab
+) -> float:
+    """RETURNS (float): What is taken off the margins of a type, from its target and its examples."""
+    windows = [_find_window(text_encoder, example, vocab) for example in examples]
+    # A name that comes twice in a sentence may be marked only once.
+    texts = {window.words[window.first : window.first + window.width + 1] for window in windows}
+    best = []
+    for window in {window.words: window for window in windows}.values():
+        found = scorer.predict((window.encoded, target, Search(-numpy.inf, max_spans_per_word=len(window.words))))
+        places = ((first, first + width + 1) for _, first, width, _ in found.cells.tolist())
+        is_other = [window.words[start:end] not in texts for start, end in places]
+        best += sorted(found.margin[is_other].tolist())[-1:]
+    return sum(best) / (len(best) + float(target.weight[0]))
 
 
 def _find_window(text_encoder: Model, example: ExampleSpan, vocab: Vocab) -> ExampleWindow:
@@ -111,5 +119,6 @@ def _find_window(text_encoder: Model, example: ExampleSpan, vocab: Vocab) -> Exa
                 batch = windows.batch(numpy.array([row]))
                 vectors = of_pass.vectors[place : place + 1, : int(batch.lengths[0])]
                 alone = EncodedWindows(batch, vectors, of_pass.backprop)
-                return ExampleWindow(alone, int(first[0]), int(last[0] - first[0]))
+                words = tuple(example.words[token] for token in tokens)
+                return ExampleWindow(alone, words, int(first[0]), int(last[0] - first[0]))
     raise ValueError(Errors.B059.format(text=" ".join(example.words[example.start : example.end])[:60]))

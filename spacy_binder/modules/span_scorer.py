@@ -14,6 +14,8 @@ from .type_vectors import TypeTargets, TypeVectors, by_blocks, compare, compare_
 
 # The most types that are searched at once. They bound the memory.
 TYPES_AT_ONCE = 1024
+# How many examples the descriptions of a type count as: the least, and the most.
+MIN_WEIGHT, MAX_WEIGHT = 1.0, 9.0
 
 
 ApplyT = Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]
@@ -133,7 +135,8 @@ class SpanScorerModule(nn.Module):
         """Project vectors of types into the space that text and types are compared in.
 
         The target of a type is the mean direction of its descriptions. With examples it is the mean direction of that
-        and of the vectors of the examples.
+        and of the vectors of the examples. The higher the scores that the examples have by the descriptions alone, the
+        more examples do these count as, from `MIN_WEIGHT` to `MAX_WEIGHT`.
 
         types (TypeVectors): Vectors of K types.
         blockwise (bool): Whether the target of a type must not depend on the other types, not in its last bits
@@ -145,27 +148,35 @@ class SpanScorerModule(nn.Module):
             self._describe(types, project, apply) for project in (self.type_start, self.type_end, self.type_span)
         ]
         if not len(types.of_example):
-            return TypeTargets(*described)
-        width = types.firsts.shape[1]
-        ends = torch.cat([types.firsts, types.lasts], dim=1)
-        widths = self._widths(ends)[types.widths.clamp(max=self.max_span_length - 1)]
+            start, end, span = described
+            return TypeTargets(start, end, span, torch.full_like(span[:, 0], MIN_WEIGHT))
         examples = (
             apply(lambda rows: unit(self.start(rows)), types.firsts),
             apply(lambda rows: unit(self.end(rows)), types.lasts),
-            # The width lies beside both vectors, so that a block has all that it needs.
-            apply(
-                lambda rows: unit(
-                    self.span_first(rows[:, :width]) + self.span_last(rows[:, width : 2 * width]) + rows[:, 2 * width :]
-                ),
-                torch.cat([ends, widths], dim=1),
-            ),
+            self._project_spans(types.firsts, types.lasts, types.widths, apply),
         )
+        thresholds = self._project_spans(types.thresholds, types.thresholds, torch.zeros_like(types.widths), apply)
+        margins = ((examples[2] - thresholds) * described[2][types.of_example]).sum(-1) * self.span_scale.exp()
+        counts = torch.bincount(types.of_example, minlength=types.n_types)
+        sums = margins.new_zeros(types.n_types).index_add(0, types.of_example, margins.sigmoid())
+        weight = MIN_WEIGHT + (MAX_WEIGHT - MIN_WEIGHT) * sums / counts.clamp(min=1)
         of_type = torch.cat([torch.arange(types.n_types, device=types.of_example.device), types.of_example])
-        return TypeTargets(
-            *(
-                mean_directions(torch.cat([texts, spans]), of_type, types.n_types)
-                for texts, spans in zip(described, examples, strict=True)
-            )
+        start, end, span = (
+            mean_directions(torch.cat([texts * weight[:, None], spans]), of_type, types.n_types)
+            for texts, spans in zip(described, examples, strict=True)
+        )
+        return TypeTargets(start, end, span, weight)
+
+    def _project_spans(self, firsts: Tensor, lasts: Tensor, widths: Tensor, apply: ApplyT) -> Tensor:
+        """RETURNS (Tensor): The unit vectors of E spans, from those of their ends and their words minus 1, (E, D)."""
+        width = firsts.shape[1]
+        embedded = self._widths(firsts)[widths.clamp(max=self.max_span_length - 1)]
+        # The width lies beside both vectors, so that a block has all that it needs.
+        return apply(
+            lambda rows: unit(
+                self.span_first(rows[:, :width]) + self.span_last(rows[:, width : 2 * width]) + rows[:, 2 * width :]
+            ),
+            torch.cat([firsts, lasts, embedded], dim=1),
         )
 
     def search(

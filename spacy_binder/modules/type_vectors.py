@@ -21,6 +21,7 @@ class TypeVectors(NamedTuple):
     texts (Tensor): Vectors of the descriptions. *Shape:* (N, type_width).
     of_text (Tensor): The type of each description. Each type has one or more. *Shape:* (N,).
     firsts, lasts (Tensor): Vectors of the examples' first and last wordpieces. *Shape:* (E, text_width).
+    thresholds (Tensor): Vectors of [CLS] in the examples' windows. *Shape:* (E, text_width).
     widths (Tensor): Words per example, minus 1. *Shape:* (E,).
     of_example (Tensor): The type of each example. *Shape:* (E,).
     """
@@ -29,6 +30,7 @@ class TypeVectors(NamedTuple):
     of_text: Tensor
     firsts: Tensor
     lasts: Tensor
+    thresholds: Tensor
     widths: Tensor
     of_example: Tensor
 
@@ -41,15 +43,20 @@ class TypeVectors(NamedTuple):
     def of_texts(cls, texts: Tensor) -> TypeVectors:
         """RETURNS (TypeVectors): Types with one description each and no examples."""
         none = torch.zeros(0, dtype=torch.long, device=texts.device)
-        return cls(texts, torch.arange(len(texts), device=texts.device), texts[:0], texts[:0], none, none)
+        return cls(texts, torch.arange(len(texts), device=texts.device), texts[:0], texts[:0], texts[:0], none, none)
 
 
 class TypeTargets(NamedTuple):
-    """What starts, ends and spans are compared with: unit vectors. *Shape:* (K, linear_size) each."""
+    """What K types are compared by.
+
+    start, end, span (Tensor): What starts, ends and spans are compared with: unit vectors. *Shape:* (K, linear_size).
+    weight (Tensor): How many examples the descriptions of each type count as. *Shape:* (K,).
+    """
 
     start: Tensor
     end: Tensor
     span: Tensor
+    weight: Tensor
 
 
 def by_blocks(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:

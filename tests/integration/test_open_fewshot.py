@@ -47,12 +47,14 @@ def test_shots_have_enough_of_each_type(scripts: Any, texts: list[str], n: int, 
     assert list(map(id, again)) == list(map(id, shots))
 
 
-def test_examples_are_one_per_sentence(scripts: Any) -> None:
+def test_all_spans_of_the_sentences_are_examples(scripts: Any) -> None:
+    """But not those that are too long for the pipeline."""
     shots = [sentence("AAB"), sentence("B"), sentence("AB")]
-    types = scripts("open.fewshot").with_examples({"A": "an a", "B": "a b"}, shots, 2)
+    shots[2].spans["sc"].append(Span(shots[2], 0, 2, label="A"))
+    types = scripts("open.fewshot").with_examples({"A": "an a", "B": "a b"}, shots, 1)
     assert [[(span.doc[:].text, span.start) for span in types[label]["examples"]] for label in "AB"] == [
-        [("wordA wordA wordB", 0), ("wordA wordB", 0)],
-        [("wordA wordA wordB", 2), ("wordB", 0)],
+        [("wordA wordA wordB", 0), ("wordA wordA wordB", 1), ("wordA wordB", 0)],
+        [("wordA wordA wordB", 2), ("wordB", 0), ("wordA wordB", 1)],
     ]
     assert types["A"]["description"] == "an a"
 

@@ -14,22 +14,29 @@ def several(module: SpanScorerModule) -> tuple[TypeVectors, TypeTargets]:
     """RETURNS (tuple): Types of two descriptions, of one, of one with two examples; and their targets by hand."""
     torch.manual_seed(3)
     texts, firsts, lasts = torch.randn(4, TYPE_WIDTH), torch.randn(2, TEXT_WIDTH), torch.randn(2, TEXT_WIDTH)
-    widths = torch.tensor([0, 2])
-    types = TypeVectors(texts, torch.tensor([0, 0, 1, 2]), firsts, lasts, widths, torch.tensor([2, 2]))
+    thresholds, widths = torch.randn(2, TEXT_WIDTH), torch.tensor([0, 2])
+    types = TypeVectors(texts, torch.tensor([0, 0, 1, 2]), firsts, lasts, thresholds, widths, torch.tensor([2, 2]))
 
     def direction(*vectors: Tensor) -> Tensor:
         return functional.normalize(sum(functional.normalize(vector, dim=0) for vector in vectors), dim=0)  # type: ignore[arg-type]
 
+    def project(first: Tensor, last: Tensor, width: int) -> Tensor:
+        embedded = module.span_width(module.width_embedding.weight[width])  # type: ignore[misc]
+        return direction(module.span_first(first) + module.span_last(last) + embedded)
+
+    spans = [project(first, last, int(width)) for first, last, width in zip(firsts, lasts, widths, strict=True)]
+    alone = direction(module.type_span(texts[3]))
+    # The descriptions count as one example, and up to eight more, by the scores that the examples have by them.
+    weight = 1.0
+    for span, cls in zip(spans, thresholds, strict=True):
+        margin = module.span_scale.exp() * ((span - project(cls, cls, 0)) @ alone)
+        weight += 8 * float(margin.detach().sigmoid()) / 2
     expected = []
-    for kind in ("start", "end", "span"):
+    for kind, examples in (("start", module.start(firsts)), ("end", module.end(lasts)), ("span", spans)):
         described = [getattr(module, f"type_{kind}")(text) for text in texts]
-        examples = {"start": module.start(firsts), "end": module.end(lasts)}.get(kind)
-        if examples is None:
-            embedded = module.span_width(module.width_embedding.weight[widths])  # type: ignore[misc]
-            examples = module.span_first(firsts) + module.span_last(lasts) + embedded
-        rows = [direction(described[0], described[1]), direction(described[2]), direction(described[3], *examples)]
-        expected.append(torch.stack(rows))
-    return types, TypeTargets(*expected)
+        mixed = weight * direction(described[3]) + direction(examples[0]) + direction(examples[1])
+        expected.append(torch.stack([direction(described[0], described[1]), direction(described[2]), direction(mixed)]))
+    return types, TypeTargets(*expected, torch.tensor([1.0, 1.0, weight]))
 
 
 @pytest.mark.parametrize("blockwise", [False, True])
@@ -48,7 +55,7 @@ def test_gradients_of_several_descriptions() -> None:
     none = torch.zeros(0, dtype=torch.long)
 
     def logits(texts: Tensor) -> Tensor:
-        types = TypeVectors(texts, of_text, texts[:0], texts[:0], none, none)
+        types = TypeVectors(texts, of_text, texts[:0], texts[:0], texts[:0], none, none)
         scores = module(vectors.double(), first, last, types)
         return torch.cat([part.reshape(-1) for part in scores])
 

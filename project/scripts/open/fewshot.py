@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin, Span
+from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from thinc.api import Adam, fix_random_seed, warmup_linear
 
@@ -46,15 +46,13 @@ def draw_shots(docs: Sequence[Doc], labels: Iterable[str], n: int, seed: int) ->
     return drawn
 
 
-def draw_examples(shots: Sequence[Doc], label: str, n: int) -> list[Span]:
-    """RETURNS (list[Span]): The first span of a type in each sentence that has one, at most N."""
-    firsts = [next((span for span in doc.spans[KEY] if span.label_ == label), None) for doc in shots]
-    return [span for span in firsts if span is not None][:n]
-
-
-def with_examples(types: Mapping[str, Any], shots: Sequence[Doc], n: int) -> dict[str, Any]:
-    """RETURNS (dict): Types for one call, each with its description and up to N example spans."""
-    return {label: {"description": text, "examples": draw_examples(shots, label, n)} for label, text in types.items()}
+def with_examples(types: Mapping[str, Any], shots: Sequence[Doc], max_length: int) -> dict[str, Any]:
+    """RETURNS (dict): Types for one call, each with its description and its spans of at most MAX_LENGTH words."""
+    spans = [span for doc in shots for span in doc.spans[KEY] if len(span) <= max_length]
+    return {
+        label: {"description": text, "examples": [span for span in spans if span.label_ == label]}
+        for label, text in types.items()
+    }
 
 
 def train_on(nlp: Language, name: str, shots: Sequence[Doc], steps: int, seed: int) -> None:
