@@ -166,6 +166,22 @@ def test_examples_make_a_type_without_training(nlp: Language, pipe: BinderNER) -
     assert after.get(place, 0.0) > before.get(place, 0.0)
 
 
+def test_types_with_examples_do_not_depend_on_each_other(nlp: Language, texts: list[str]) -> None:
+    """The weight of a description and the shift of a threshold are a type's own, bit by bit."""
+    town = {
+        "description": "Tuesday",
+        "examples": [PLACE, {"text": "He lives in Bergen and Oslo.", "start": 12, "end": 18}],
+    }
+    day = {"description": "dates", "examples": [{"text": "It rained on Tuesday.", "start": 13, "end": 20}]}
+    together = found(
+        nlp.pipe(texts, component_cfg=options(labels={"TOWN": town, "PER": None, "DAY": day}, threshold=0.1))
+    )
+    for label, value in (("TOWN", town), ("PER", None), ("DAY", day)):
+        alone = found(nlp.pipe(texts, component_cfg=options(labels={label: value}, threshold=0.1)))
+        assert alone == only({label}, together)
+    assert sum(map(len, together)) > sum(map(len, only({"PER"}, together)))
+
+
 def test_words_of_labels_are_saved(trained: tuple[Path, Path], texts: list[str], tmp_path: Path) -> None:
     nlp = spacy.load(trained[0])
     pipe: Any = nlp.get_pipe("binder_ner")
