@@ -95,11 +95,12 @@ def _find_shift(
     text_encoder: Model, scorer: Model, target: TypeTargets, examples: Sequence[ExampleSpan], vocab: Vocab
 ) -> float:
     """RETURNS (float): What is taken off the margins of a type, from its target and its examples."""
-    windows = [_find_window(text_encoder, example, vocab) for example in examples]
     # A name that comes twice in a sentence may be marked only once.
-    texts = {window.words[window.first : window.first + window.width + 1] for window in windows}
+    texts = {tuple(word for word in one.words[one.start : one.end] if not word.isspace()) for one in examples}
     best = []
-    for window in {window.words: window for window in windows}.values():
+    # A sentence with several examples counts once.
+    for one in {one.words: one for one in examples}.values():
+        window = _find_window(text_encoder, one, vocab)
         found = scorer.predict((window.encoded, target, Search(-numpy.inf, max_spans_per_word=len(window.words))))
         places = ((first, first + width + 1) for _, first, width, _ in found.cells.tolist())
         is_other = [window.words[start:end] not in texts for start, end in places]
