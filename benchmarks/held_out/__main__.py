@@ -14,6 +14,7 @@ from rich.console import Console
 
 from ..parts import choose, read_kept, run_part, write_json
 from ..table import Row, Table
+from .left_out import leave_out
 from .task import MODES
 from .training import make_config, trained_labels
 
@@ -79,7 +80,7 @@ def main(
 
     Run it again to go on where it was stopped. Writes OUTPUT/held_out_STEPS_SEED.md, with all that OUTPUT has of these.
     """
-    held_out = json.loads(TYPES.read_text(encoding="utf8"))
+    held_out = leave_out(corpus / "train", json.loads(TYPES.read_text(encoding="utf8")))
     results: list[tuple[str, dict[str, Any]]] = []
     failed = 0
     data = checksum_of(corpus, datasets, held_out)

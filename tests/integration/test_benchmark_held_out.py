@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 sys.path.append(str(ROOT))
 from benchmarks.held_out import __main__ as program
 from benchmarks.held_out import task, training
+from benchmarks.held_out.left_out import MINED, leave_out
 from benchmarks.held_out.training import make_config, trained_labels
 from benchmarks.parts import write_json
 from project.scripts.open.multiconer import ROLES
@@ -25,8 +26,6 @@ from spacy_binder.analysis.docs import Entity, EvaluatedDoc
 
 DATASETS = ROOT / "project" / "datasets"
 TYPES: dict[str, list[str]] = json.loads(program.TYPES.read_text(encoding="utf8"))
-# The corpora whose types are the words of texts and of WordNet.
-MINED = {"facts", "wordnet", "chains"}
 VOCAB = spacy.blank("en").vocab
 # A pipeline that has learned nothing finds too much.
 pytestmark = pytest.mark.filterwarnings("ignore:.BW04")
@@ -43,14 +42,13 @@ def names(corpus: str) -> dict[str, str]:
     return task.describe(given, "name")
 
 
-def write_corpus(path: Path, labels: list[str], described: bool) -> None:
+def write_corpus(path: Path, labels: list[str] | dict[str, list[str]]) -> None:
     """Write two passages with one word of each label. They describe the types themselves, or name them."""
     docs = []
     for i in range(2):
         doc = Doc(VOCAB, words=[f"word{n}" for n in range(len(labels))] + [f"end{i}"])
         spans = [Span(doc, n, n + 1, label=label) for n, label in enumerate(labels)]
-        attrs = {"labels": {label: f"a {label}" for label in labels} if described else labels}
-        doc.spans["sc"] = SpanGroup(doc, name="sc", spans=spans, attrs=attrs)
+        doc.spans["sc"] = SpanGroup(doc, name="sc", spans=spans, attrs={"labels": labels})
         docs.append(doc)
     path.parent.mkdir(parents=True, exist_ok=True)
     DocBin(docs=docs, store_user_data=True).to_disk(path)
@@ -62,29 +60,49 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("open")
     for name in mix()["corpora"]:
         labels = list(mix()["labels"].get(name, {}))
-        write_corpus(folder / "train" / f"{name}.spacy", labels or [*TYPES[name], "moon"], described=not labels)
+        described = {label: [f"a {label}"] for label in [*TYPES[MINED], "moon"]}
+        write_corpus(folder / "train" / f"{name}.spacy", labels or described)
     for name in ("gum", "re3d", "wnut17", "craft", "multiconer"):
-        write_corpus(folder / "dev" / f"{name}.spacy", list(mix()["labels"][name]), described=False)
+        write_corpus(folder / "dev" / f"{name}.spacy", list(mix()["labels"][name]))
     shutil.copyfile(DATASETS / "open" / "wordings.json", folder / "labels.json")
     return folder
 
 
 def test_left_out_types_are_those_of_the_mix() -> None:
-    for corpus in TYPES.keys() - MINED:
+    for corpus in TYPES.keys() - {MINED}:
         assert set(TYPES[corpus]) < set(mix()["labels"][corpus])
         if corpus != "gum_all":
             assert set(TYPES[corpus]) < names(corpus).keys()
 
 
 def test_mined_types_of_these_names_are_left_out_too() -> None:
-    asked = {names(corpus)[label] for corpus in TYPES.keys() - MINED - {"gum_all"} for label in TYPES[corpus]}
-    mined = set().union(*(TYPES[corpus] for corpus in MINED))
+    asked = {names(corpus)[label] for corpus in TYPES.keys() - {MINED, "gum_all"} for label in TYPES[corpus]}
+    mined = set(TYPES[MINED])
     # Words that are mined nowhere: they are names of one corpus alone.
     own = {"document reference", "military platform", "visual work", "sports group", "group", "substance"}
     assert asked - mined == own
     # What the mix says of the sentences of MultiCoNER has its labels too.
     for label in TYPES["multiconer"]:
-        assert set(ROLES[label][1] if label in ROLES else []) <= set(TYPES["facts"])
+        assert set(ROLES[label][1] if label in ROLES else []) <= mined
+
+
+def test_a_mined_type_of_the_same_definition_is_left_out(tmp_path: Path) -> None:
+    described = {
+        "politician": ["politician", "politician: a person active in party politics", "names of pols"],
+        "political leader": ["political leader", "a person active in party politics"],
+        # The same noun with another meaning, and a narrower type.
+        "pol": ["names of pols", "a river in Ukraine"],
+        "mayor": ["mayor: the head of a city government"],
+    }
+    write_corpus(tmp_path / "wordnet.spacy", described)
+    write_corpus(tmp_path / "chains.spacy", {"political leader": ["political leader"], "mayor": ["mayor"]})
+    write_corpus(tmp_path / "wiki.spacy", ["politician", "mayor"])
+    left = leave_out(tmp_path, {"wiki": ["politician"], MINED: ["politician", "scientist"]})
+    assert left == {
+        "wiki": ["politician"],
+        "wordnet": ["political leader", "politician"],
+        "chains": ["political leader"],
+    }
 
 
 def test_they_are_not_trained(corpus: Path, tmp_path: Path) -> None:
