@@ -26,7 +26,7 @@ def main(datasets: Annotated[list[str], typer.Argument(help="Folders of assets/.
     msg.table(rows, header=("Dataset", "Files", "To download"), divider=True, aligns=("l", "r", "r"))
     for asset in missing:
         if "url" in asset:
-            fetch_asset(project, asset["url"], asset["dest"], asset.get("checksum"))
+            download(project, asset)
     left = [asset["dest"] for asset in missing if not is_there(project, asset)]
     if left:
         shown = ", ".join(left[:5])
@@ -34,6 +34,18 @@ def main(datasets: Annotated[list[str], typer.Argument(help="Folders of assets/.
             f"{len(left)} of {len(missing)} files are missing or damaged", f"Run it again. They are: {shown}", exits=1
         )
     msg.good(f"All files are there. {len(missing)} were downloaded.")
+
+
+def download(project: Path, asset: dict[str, Any]) -> None:
+    """Download the file of an asset. Say so if it fails, and leave nothing of it behind."""
+    path = project / asset["dest"]
+    # A damaged file would be kept.
+    path.unlink(missing_ok=True)
+    try:
+        fetch_asset(project, asset["url"], asset["dest"], asset.get("checksum"))
+    except OSError as error:
+        msg.fail(f"Download failed: {asset['dest']}", str(error))
+        path.unlink(missing_ok=True)
 
 
 def is_there(project: Path, asset: dict[str, Any]) -> bool:

@@ -227,11 +227,11 @@ def test_fetch_downloads_what_is_missing(scripts: Any, tmp_path: Path, monkeypat
     write(tmp_path / "project.yml", yaml.safe_dump({"assets": assets}))
     fetched = []
 
-    def download(project: Path, url: str, dest: str, checksum: str | None) -> None:
+    def fetch_asset(project: Path, url: str, dest: str, checksum: str | None) -> None:
         fetched.append(url)
         write(project / dest, content)
 
-    monkeypatch.setattr(fetch, "fetch_asset", download)
+    monkeypatch.setattr(fetch, "fetch_asset", fetch_asset)
     content = "damaged"
     with pytest.raises(SystemExit):
         fetch.main(["a"], tmp_path)
@@ -241,6 +241,22 @@ def test_fetch_downloads_what_is_missing(scripts: Any, tmp_path: Path, monkeypat
     assert fetched == ["https://x/2", "https://x/2"]
     with pytest.raises(SystemExit):
         fetch.main(["b"], tmp_path)
+
+
+def test_fetch_replaces_damaged_files_and_goes_on_after_a_failure(scripts: Any, tmp_path: Path) -> None:
+    """With weasel's own download, of files."""
+    source, there = tmp_path / "source.txt", tmp_path / "assets" / "a" / "half.txt"
+    write(source, "whole")
+    write(there, "wh")
+    assets = [
+        {"dest": "assets/a/none.txt", "url": (tmp_path / "none.txt").as_uri(), "checksum": "0" * 32},
+        {"dest": "assets/a/half.txt", "url": source.as_uri(), "checksum": get_checksum(source)},
+    ]
+    write(tmp_path / "project.yml", yaml.safe_dump({"assets": assets}))
+    with pytest.raises(SystemExit):
+        scripts("fetch").main(["a"], tmp_path)
+    assert there.read_text(encoding="utf8") == "whole"
+    assert not (there.parent / "none.txt").exists()
 
 
 # The threshold
