@@ -289,9 +289,13 @@ def test_corpora_are_scored_with_their_own_types(scripts: Any, tiny_nlp: spacy.L
     """Other types of the pipeline are not looked for, and it stays as it is."""
     pipe: Any = tiny_nlp.get_pipe("binder_ner")
     before = dict(pipe.cfg)
-    doc = Doc(tiny_nlp.vocab, words=["Mira", "left", "Riga"])
-    doc.spans["sc"] = [Span(doc, 0, 1, label="PER")]
-    doc.spans["sc"].attrs["labels"] = ["PER", "GPE"]
+    docs = []
+    # The first passage was not annotated with all types of its corpus.
+    for labels in (["PER"], ["PER", "GPE"]):
+        doc = Doc(tiny_nlp.vocab, words=["Mira", "left", "Riga"])
+        doc.spans["sc"] = [Span(doc, 0, 1, label="PER")]
+        doc.spans["sc"].attrs["labels"] = labels
+        docs.append(doc)
     seen = []
     predict = pipe.predict
 
@@ -301,10 +305,11 @@ def test_corpora_are_scored_with_their_own_types(scripts: Any, tiny_nlp: spacy.L
 
     pipe.predict = spy
     try:
-        found = scripts("open.thresholds").score_corpora(tiny_nlp, "binder_ner", {"x": [Example(doc.copy(), doc)]})
+        examples = [Example(doc.copy(), doc) for doc in docs]
+        found = scripts("open.thresholds").score_corpora(tiny_nlp, "binder_ner", {"x": examples})
     finally:
         del pipe.predict
-    assert found["x"][1] == 1 and all(set(labels) == {"PER", "GPE"} for labels in seen)
+    assert found["x"][1] == 2 and all(set(labels) == {"PER", "GPE"} for labels in seen)
     assert dict(pipe.cfg) == before
 
 

@@ -40,7 +40,9 @@ def score_corpora(
     pipe = get_component(nlp, name)
     found = {}
     for corpus, examples in corpora.items():
-        annotated = annotated_labels(examples[0].reference, pipe.key) or pipe.labels
+        # Passages of one corpus may have been annotated with different types.
+        said = [annotated_labels(example.reference, pipe.key) for example in examples]
+        annotated = {label for labels in said for label in (pipe.labels if labels is None else labels)}
         labels = {label: words for label, words in pipe.cfg["labels"].items() if label in annotated}
         with changed(pipe, labels=labels, thresholds={}):
             docs = list(evaluate(nlp, name, examples, FLOOR))
