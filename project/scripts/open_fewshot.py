@@ -1,16 +1,17 @@
 """Measure what a few annotated sentences of each domain of CrossNER give: as examples, and by training on them."""
 
 import json
+from hashlib import md5
+from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
-from zlib import crc32
 
 import spacy
 import srsly
 import typer
 from open.corpora import DOMAINS, leave_out_misc, read_part
-from open.fewshot import STEPS, draw_shots, train_on, with_examples
+from open.fewshot import BATCH, RATE, STEPS, draw_shots, train_on, with_examples
 from open.zero_shot import MODES, describe_types, measure, predict
 from spacy.cli._util import setup_gpu
 from spacy.language import Language
@@ -39,32 +40,38 @@ def main(
 ) -> None:
     """Score MODEL on the files of TEST with 1, 5 and 20 sentences per type, drawn from the train parts in ASSETS.
 
-    CONFIG is what a pipeline is trained by that knows nothing else. Results of the same MODEL and CONFIG that
-    OUTPUT.jsonl has are not measured again. Writes OUTPUT.json and OUTPUT.md.
+    CONFIG is what a pipeline is trained by that knows nothing else. Results that OUTPUT.jsonl has of the same files
+    and settings are not measured again. Writes OUTPUT.json and OUTPUT.md.
     """
     setup_gpu(gpu_id, silent=True)
+    chosen = check_domains(domains, assets, test)
     path = output.with_suffix(".jsonl")
     path.parent.mkdir(parents=True, exist_ok=True)
-    checksum = crc32(config.read_bytes(), int(model_checksum(model)[:8], 16))
-    rows: Any = srsly.read_jsonl(path) if path.exists() else ()
-    done: list[dict[str, Any]] = [row for row in rows if row.get("checksum") == checksum]
-    seen = {(row["domain"], row["n"], row["way"], row["draw"]) for row in done}
+    rows = read_rows(path)
+    of_model = model_checksum(model)
     nlp = spacy.load(model)
     name = find_component(nlp)
-    for draw in range(draws):
-        for domain in domains.split(","):
-            given = json.loads((datasets / f"crossner-{domain}" / "labels.json").read_text(encoding="utf8"))
-            types = describe_types(given, MODES[-1])
-            train = read_part(f"crossner-{domain}", "train", assets, datasets, nlp, Problems())
-            sentences = list(leave_out_misc(train, given))
+    done: list[dict[str, Any]] = []
+    for domain in chosen:
+        files = [config, datasets / f"crossner-{domain}" / "labels.json", test / f"crossner-{domain}.spacy"]
+        checksum = checksum_of(of_model, [*files, *sorted((assets / f"crossner-{domain}").glob("train*"))])
+        kept = [row for row in rows if row.get("checksum") == checksum and row["draw"] < draws]
+        done += kept
+        seen = {(row["n"], row["way"], row["draw"]) for row in kept}
+        given = json.loads(files[1].read_text(encoding="utf8"))
+        types = describe_types(given, MODES[-1])
+        train = read_part(f"crossner-{domain}", "train", assets, datasets, nlp, Problems())
+        sentences = list(leave_out_misc(train, given))
+        for draw in range(draws):
             for n, steps in STEPS.items():
                 shots = draw_shots(sentences, types, n, seed=draw)
+                if not shots:
+                    msg.fail(f"No sentence of crossner-{domain} has a span of a type of {files[1]}", exits=1)
                 for way in WAYS:
-                    if (domain, n, way, draw) in seen:
+                    if (n, way, draw) in seen:
                         continue
                     pipeline, words = prepare(way, model, config, types, shots, steps, draw)
-                    file = test / f"crossner-{domain}.spacy"
-                    f = measure(predict(pipeline, find_component(pipeline), file, words), types)["f"]
+                    f = measure(predict(pipeline, find_component(pipeline), files[2], words), types)["f"]
                     row = {"domain": domain, "n": n, "way": way, "draw": draw, "sentences": len(shots), "f": f or 0.0}
                     row["checksum"] = checksum
                     done.append(row)
@@ -79,6 +86,35 @@ def main(
     lines = [header, ("---", *["---:"] * (len(header) - 1)), *rows]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     output.with_suffix(".md").write_text(f"# A few sentences per type\n\n{text}\n", encoding="utf8")
+
+
+def check_domains(domains: str, assets: Path, test: Path) -> list[str]:
+    """RETURNS (list[str]): The domains of a list with commas. Stops if one is unknown, or its files are not there."""
+    chosen = [domain.strip() for domain in domains.split(",")]
+    for domain in chosen:
+        if domain not in DOMAINS:
+            msg.fail(f"No domain of CrossNER: '{domain}'", f"Choose from {', '.join(DOMAINS)}.", exits=1)
+        for path in (assets / f"crossner-{domain}" / "train.txt", test / f"crossner-{domain}.spacy"):
+            if not path.exists():
+                msg.fail(f"Not found: {path}", "Run open-assets and open-corpora of the project first.", exits=1)
+    return chosen
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """RETURNS (list[dict]): What was measured before. A line that was not written to its end is left out."""
+    if not path.exists():
+        return []
+    text = path.read_text(encoding="utf8")
+    if text and not text.endswith("\n"):
+        path.write_text(f"{text}\n", encoding="utf8")
+    rows: Any = srsly.read_jsonl(path, skip=True)
+    return list(rows)
+
+
+def checksum_of(model: str, files: list[Path]) -> str:
+    """RETURNS (str): A checksum of all that a result depends on: pipeline, files, settings and version."""
+    settings = json.dumps([model, version("spacy-binder"), STEPS, BATCH, RATE])
+    return md5(settings.encode() + b"".join(md5(file.read_bytes()).digest() for file in files)).hexdigest()
 
 
 def table(runs: list[dict[str, Any]]) -> list[tuple[str, ...]]:

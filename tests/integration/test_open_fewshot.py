@@ -88,9 +88,34 @@ def test_all_ways_are_measured(
     assert {(run["n"], run["sentences"]) for run in runs} == {(1, 1), (5, 3)}
     assert all(0 <= run["f"] <= 1 for run in runs)
     assert output.with_suffix(".md").read_text().count("\n|") == 2 + 2 * len(module.WAYS)
+    # Draws that are not asked for are not in the table, and a line that was cut off is no fault.
+    lines = output.with_suffix(".jsonl").read_text()
+    output.with_suffix(".jsonl").write_text(lines + lines[:20])
+    module.main(*arguments, draws=1, domains="ai")
+    assert {run["draw"] for run in json.loads(output.with_suffix(".json").read_text())["runs"]} == {0}
+    assert output.with_suffix(".jsonl").read_text() == f"{lines}{lines[:20]}\n"
+    output.with_suffix(".jsonl").write_text(lines)
     # Those of another pipeline are none of this one.
     tiny_nlp.meta["version"] = "2.0.0"
     tiny_nlp.to_disk(tmp_path / "model")
     module.main(*arguments, draws=1, domains="ai")
     assert len(json.loads(output.with_suffix(".json").read_text())["runs"]) == 2 * len(module.WAYS)
     assert len(output.with_suffix(".jsonl").read_text().splitlines()) == 3 * 2 * len(module.WAYS)
+    # Nor are those of other descriptions.
+    words = {**labels, "A": "name A: other words with A"}
+    (datasets / "crossner-ai" / "labels.json").write_text(json.dumps(words), encoding="utf8")
+    module.main(*arguments, draws=1, domains=" ai")
+    assert len(output.with_suffix(".jsonl").read_text().splitlines()) == 4 * 2 * len(module.WAYS)
+    # Without a sentence that has a type, nothing can be learned.
+    (assets / "crossner-ai" / "train.txt").write_text("word\tO")
+    with pytest.raises(SystemExit):
+        module.main(*arguments, draws=1, domains="ai")
+
+
+@pytest.mark.parametrize("domains", ["ai,medicine", "politics"])
+def test_unknown_domains_and_missing_files_stop_at_once(scripts: Any, tmp_path: Path, domains: str) -> None:
+    (tmp_path / "crossner-ai").mkdir()
+    for name in ("crossner-ai/train.txt", "crossner-ai.spacy"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(SystemExit):
+        scripts("open_fewshot").check_domains(domains, tmp_path, tmp_path)
