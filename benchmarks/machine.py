@@ -1,6 +1,7 @@
 """What the measurements ran on."""
 
 import os
+import platform
 import sys
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -8,6 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+# Linux says here what its processor is.
+PROCESSOR = Path("/proc/cpuinfo")
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
 PACKAGES = ("torch", "spacy", "thinc", "transformers", "spacy-transformers", "spacy-binder")
 OPTIONAL = ("openvino", "gliner")
@@ -15,12 +18,12 @@ OPTIONAL = ("openvino", "gliner")
 
 def machine() -> dict[str, Any]:
     """RETURNS (dict): Processor, its cores and units, and versions."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf8").splitlines()
+    lines = PROCESSOR.read_text(encoding="utf8").splitlines() if PROCESSOR.exists() else []
     facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines) if value}
     packages = [*PACKAGES, *filter(find_spec, OPTIONAL)]
     return {
-        "processor": facts.get("model name", "unknown"),
-        "cores": len(os.sched_getaffinity(0)),
+        "processor": facts.get("model name") or platform.processor() or "unknown",
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "flags": [flag for flag in FLAGS if flag in facts.get("flags", "").split()],
         "python": sys.version.split()[0],
         "versions": {package: version(package) for package in packages},

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Annotated
 
 import spacy
 import typer
@@ -25,9 +26,9 @@ def main(
     assets: Path,
     datasets: Path,
     output: Path,
-    n_wordnet: int = 12_000,
-    n_chains: int = 4_500,
-    n_facts: int = 8_000,
+    n_wordnet: Annotated[int, typer.Option(min=1)] = 12_000,
+    n_chains: Annotated[int, typer.Option(min=1)] = 4_500,
+    n_facts: Annotated[int, typer.Option(min=1)] = 8_000,
     seed: int = 0,
 ) -> None:
     """Write N_WORDNET, N_CHAINS and N_FACTS passages to OUTPUT, with the same types for the same SEED."""

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 # The benchmarks aren't installed.
 sys.path.append(str(ROOT))
+from benchmarks import machine
 from benchmarks.held_out import __main__ as program
 from benchmarks.held_out import task, training
 from benchmarks.held_out.left_out import MINED, leave_out
@@ -181,6 +182,13 @@ def test_table(corpus: Path, tmp_path: Path, tiny_encoder: str, monkeypatch: pyt
     arguments[2] = tmp_path / "moved"
     assert CliRunner().invoke(app, [*map(str, arguments), "base"]).exit_code == 0
     assert "| no-mined-types |" in (tmp_path / "moved" / "held_out_2_0.md").read_text(encoding="utf8")
+
+
+def test_the_machine_is_described_on_any_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "PROCESSOR", tmp_path / "none")
+    monkeypatch.delattr(machine.os, "sched_getaffinity", raising=False)
+    facts = machine.machine()
+    assert facts["processor"] and facts["cores"] >= 1 and facts["flags"] == []
 
 
 def test_corpora_with_few_spans_are_no_part_of_the_means() -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 import spacy
+import typer
 from open_files import IT, PORT, RIGA, SHIP, SYNSETS, conllu, write_wordnet
 from project_copy import PROJECT
 from spacy.tokens import Doc, DocBin
+from typer.testing import CliRunner
 
 from spacy_binder.corpora.conllu import read_conllu
 from spacy_binder.corpora.problems import Problems
@@ -338,3 +340,25 @@ def test_passages(scripts: Any) -> None:
     assert [[s.start for s in doc.sents] for doc in joined] == [[0, 3], [0, 3]]
     assert passages.n_lost == 1
     assert sorted(module.shuffled(range(9), 1)) == list(range(9))
+
+
+# Nothing to draw from, and no number to draw
+
+
+def test_draws_from_nothing_are_an_error(scripts: Any) -> None:
+    with pytest.raises(ValueError, match="coreference"):
+        next(scripts("open.chains").draw_chains([], 4, NLP.vocab))
+    with pytest.raises(ValueError, match="entities"):
+        next(scripts("open.facts").Facts({}, {}).draw([], 4, NLP.vocab))
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments"),
+    [("open_types", ["a", "b", "c", "--n-chains", "0"]), ("open_configure", ["a", "b", "c", "--steps", "0"])],
+)
+def test_numbers_of_nothing_are_refused(scripts: Any, script: str, arguments: list[str]) -> None:
+    """With 0 steps, spaCy would train without end."""
+    app = typer.Typer()
+    app.command()(scripts(script).main)
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2 and arguments[-2] in result.output and "equal to 1" in result.output

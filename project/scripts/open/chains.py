@@ -85,7 +85,10 @@ def draw_chains(found: Sequence[ChainPassage], n: int, vocab: Vocab, seed: int =
     seed (int): Decides what is drawn. Defaults to 0.
     YIELDS (Doc): The docs. `attrs["labels"]` of the span group has the types: some of the passage, and some that no
         entity of its document has.
+    RAISES (ValueError): If there is no passage.
     """
+    if not found:
+        raise ValueError("No coreference chain has a name and a noun.")
     rng = Random(seed)
     lemmas = list(dict.fromkeys(lemma for passage in found for lemma in passage.mentions))
     weights = [1 + len(passage.named) for passage in found]

@@ -196,7 +196,10 @@ class Facts:
         vocab (Vocab): Their vocabulary.
         seed (int): Decides what is drawn. Defaults to 0.
         YIELDS (Doc): The docs, with the types in `attrs["labels"]` of the span group.
+        RAISES (ValueError): If there is no passage.
         """
+        if not found:
+            raise ValueError("No text says what its entities are.")
         rng = Random(seed)
         self._drop_seldom_phrases()
         pools = self._pools()
