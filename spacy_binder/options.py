@@ -1,6 +1,6 @@
 """Options for one call: other labels and thresholds than those of the component."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, Union
 
 from .config import check_name
@@ -47,6 +47,10 @@ def _choose_labels(
 ) -> dict[str, Any]:
     if isinstance(labels, str) or not isinstance(labels, Iterable):
         raise ValueError(Errors.B014.format(setting="labels", name=name, given=type(labels).__name__))
+    if not isinstance(labels, Mapping):
+        labels = list(labels)
+        if wrong := [type(label).__name__ for label in labels if not isinstance(label, Hashable)]:
+            raise ValueError(Errors.B014.format(setting="labels", name=name, given=f"list of {wrong[0]}"))
     values: Mapping[Any, Any] = labels if isinstance(labels, Mapping) else dict.fromkeys(labels)
     if not values:
         raise ValueError(Errors.B060.format(name=name))
