@@ -24,7 +24,7 @@ class GoldCounts:
     docs (int): Number of docs.
     with_group (int): Number of docs that have the group `spans_key`. It may be empty.
     labels (Counter): Number of spans in this group by label, without those of types that their doc describes itself.
-    described (int): Number of spans of types that their doc describes itself.
+    described (Counter): Number of spans by label, for types that their doc describes itself.
     groups (Counter): Number of spans by group, for all groups.
     ents (int): Number of spans in doc.ents.
     annotated (set, optional): Labels that at least one doc was annotated with. None if a doc was with all.
@@ -41,7 +41,7 @@ class GoldCounts:
         self.with_group = 0
         self.ents = 0
         self.labels: Counter[str] = Counter()
-        self.described = 0
+        self.described: Counter[str] = Counter()
         self.groups: Counter[str] = Counter()
         self.annotated: set[str] | None = set()
         for doc in docs:
@@ -57,7 +57,7 @@ class GoldCounts:
         described = described_types(doc, self.spans_key)
         found = [span.label_ for span in doc.spans.get(self.spans_key, ())]
         self.labels.update(label for label in found if label not in described)
-        self.described += sum(label in described for label in found)
+        self.described.update(label for label in found if label in described)
         labels = annotated_labels(doc, self.spans_key)
         self.annotated = None if labels is None or self.annotated is None else self.annotated | {*labels}
 
@@ -67,7 +67,7 @@ class GoldCounts:
         return self.docs == 1 and not self.groups and not self.ents
 
     def require(self, labels: Iterable[str], *, name: str, path: Path | None = None) -> None:
-        """Stop if no gold span has a known label.
+        """Stop if no gold span has a known label. A doc can train a type that it describes itself, but not measure it.
 
         labels (Iterable[str]): The labels that the component knows.
         name (str): Name of the component.
@@ -75,7 +75,7 @@ class GoldCounts:
         RAISES (ValueError): If no doc has a span in the group `spans_key` with one of the labels.
         """
         labels = list(labels)
-        if self.described or any(self.labels[label] for label in labels):
+        if any(self.labels[label] or self.described[label] for label in labels) or (self.described and path is None):
             return
         known = ", ".join(labels) or "none yet"
         found = {"key": self.spans_key, "name": name, "labels": known, "found": self.found(), "advice": self.advice()}
@@ -89,7 +89,7 @@ class GoldCounts:
         """RETURNS (str): A sentence about the annotations that there are."""
         parts = [f"doc.spans['{key}'] ({n})" for key, n in self.groups.most_common()]
         parts.append(f"doc.ents ({self.ents})")
-        under = ", ".join(f"{label} ({n})" for label, n in self.labels.most_common(10))
+        under = ", ".join(f"{label} ({n})" for label, n in (self.labels + self.described).most_common(10))
         return f"In {self.docs} document(s) there are: {', '.join(parts)}" + (
             f", with the labels {under}." if under else "."
         )
@@ -97,7 +97,7 @@ class GoldCounts:
     def advice(self) -> str:
         """RETURNS (str): A sentence about what to do where no gold span has a known label."""
         others = [key for key, n in self.groups.most_common() if n and key != self.spans_key]
-        if self.labels:
+        if self.labels or self.described:
             return "Use data with labels that the component knows, or give it these labels."
         if others:
             return (
@@ -146,6 +146,21 @@ def described_types(doc: Doc, spans_key: str) -> dict[str, TypeWords]:
     group = doc.spans.get(spans_key)
     labels = None if group is None else group.attrs.get("labels")
     return {label: read_words(value) for label, value in labels.items()} if isinstance(labels, Mapping) else {}
+
+
+def judged_labels(doc: Doc, spans_key: str, known: Collection[str]) -> list[str] | None:
+    """Find the types whose spans count in a doc when predictions are scored.
+
+    doc (Doc): A doc with gold spans.
+    spans_key (str): Key of doc.spans with the gold spans.
+    known (Collection[str]): The labels that the component knows.
+    RETURNS (list[str], optional): Those that were annotated, without those that only the doc knows, which can't be
+        predicted. None if all were annotated.
+    RAISES (ValueError): As `annotated_labels`.
+    """
+    labels = annotated_labels(doc, spans_key)
+    described = described_types(doc, spans_key)
+    return None if labels is None else [label for label in labels if label in known or label not in described]
 
 
 def check_labels(example: Example, spans_key: str, labels: Collection[str], name: str) -> None:

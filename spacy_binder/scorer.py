@@ -16,7 +16,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from .errors import Errors, Warnings
-from .gold import GoldCounts, annotated_labels, described_types
+from .gold import GoldCounts, annotated_labels, judged_labels
 
 OffsetsT = TypeVar("OffsetsT", bound=tuple[int, int, str])
 
@@ -39,13 +39,10 @@ def binder_score(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
     # The scorer asks for the spans of one doc at a time, so what is judged is kept by the doc.
     annotated: dict[int, Collection[str] | None] = {}
     for example in examples:
-        said = annotated_labels(example.reference, key)
-        described = described_types(example.reference, key)
-        if said is not None and kwargs.get("labels") is not None:
-            # Types that only the doc knows can't be predicted.
-            said = [label for label in said if label in kwargs["labels"] or label not in described]
-        annotated[id(example.predicted)] = said
-        annotated[id(example.reference)] = said if described else None
+        known = kwargs.get("labels")
+        gold = example.reference
+        judged_types = annotated_labels(gold, key) if known is None else judged_labels(gold, key, known)
+        annotated[id(example.predicted)] = annotated[id(gold)] = judged_types
 
     def judged(doc: Doc, _: str = "") -> Sequence[Span]:
         labels = annotated.get(id(doc))

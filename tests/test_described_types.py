@@ -14,6 +14,8 @@ from spacy.training import Example
 from spacy.util import fix_random_seed
 from tiny_pipelines import gradients, quiet_config
 
+from spacy_binder.analysis.component import get_component
+from spacy_binder.analysis.docs import LeftOut, evaluate_file
 from spacy_binder.descriptions import TypeWords
 from spacy_binder.gold import annotated_labels, described_types
 from spacy_binder.learned_types import learned_types
@@ -116,6 +118,26 @@ def test_initialize_leaves_described_types_to_their_documents(tiny_encoder: str)
     assert pipe.cfg["trained"]
     doc = nlp("Ibsen wrote Brand in Rome.", component_cfg={"binder_ner": {"labels": {"X": "people"}, "threshold": 0.0}})
     assert len(doc.spans["sc"])
+
+
+def test_an_evaluation_leaves_out_types_that_only_a_document_knows(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    """As the scorer does. Nothing can be measured where there are no others."""
+    nlp = spacy.load(trained[0])
+    spans, words = [(0, 1, "PER"), (2, 3, "WORK")], {"WORK": "titles of plays"}
+    path = tmp_path / "docs.spacy"
+    DocBin(docs=[make_example(nlp, spans[1:], words).reference]).to_disk(path)
+    with pytest.raises(ValueError, match=r"B026.*WORK \(1\)"):
+        list(evaluate_file(nlp, "binder_ner", path))
+    mixed = make_example(nlp, spans, {**words, "PER": "people"})
+    DocBin(docs=[mixed.reference]).to_disk(path)
+    left_out = LeftOut()
+    [doc] = evaluate_file(nlp, "binder_ner", path, left_out=left_out)
+    assert [span.label for span in doc.gold] == ["PER"] and {span.label for span in doc.candidates} <= {"PER"}
+    assert left_out.described == 1 and not left_out.labels
+    [message] = left_out.messages(get_component(nlp, "binder_ner"), path)
+    assert "1 gold spans of types that only their document describes" in message
+    scores = binder_score([mixed], spans_key="sc", allow_overlap=True, labels=["PER"])
+    assert scores["spans_sc_per_type"].keys() == {"PER"}
 
 
 def test_types_that_only_a_document_knows_are_not_scored() -> None:

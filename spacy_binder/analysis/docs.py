@@ -16,7 +16,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ..errors import Warnings
-from ..gold import annotated_labels
+from ..gold import judged_labels
 from ..pipeline import MAX_SPANS_PER_WORD, BinderNER
 from ..spans.decoding import Candidates, filter_margins
 from ..spans.margins import margin_limits, published_scores
@@ -100,6 +100,7 @@ class LeftOut:
     labels (Counter): Gold spans by label, for labels that the component does not know.
     candidates (int): Candidates that the component found, but did not keep.
     not_annotated (int): Predicted spans of types that were not annotated in their doc.
+    described (int): Gold spans of types that only their doc knows, because it describes them itself.
     """
 
     def __init__(self) -> None:
@@ -107,6 +108,7 @@ class LeftOut:
         self.labels: Counter[str] = Counter()
         self.candidates = 0
         self.not_annotated = 0
+        self.described = 0
 
     def messages(self, pipe: BinderNER, path: Path, floor: float = FLOOR) -> Iterator[str]:
         """YIELDS (str): A sentence about each kind of what was left out of a file's figures."""
@@ -118,6 +120,8 @@ class LeftOut:
             yield f"{path}: gold spans with labels that the component does not know count as missed: {counts}."
         if self.not_annotated:
             yield f"{path}: {self.not_annotated:,} predicted spans of types that were not annotated are left out."
+        if self.described:
+            yield f"{path}: {self.described:,} gold spans of types that only their document describes are left out."
         if self.candidates:
             yield Warnings.BW11.format(path=path, n=self.candidates, floor=floor, cap=MAX_SPANS_PER_WORD)
 
@@ -152,7 +156,7 @@ def evaluate(
         for example, doc, entities, of_doc in zip(batch, docs, spans, found, strict=True):
             gold, group = example.reference, doc.spans[pipe.key]
             scores = published_scores(of_doc.margin, pipe.cfg["calibration"])
-            labels = annotated_labels(gold, pipe.key)
+            labels = judged_labels(gold, pipe.key, pipe.labels)
             judged = [labels is None or entity.label in labels for entity in entities]
             predicted = dict(zip(map(_entity, group), group.attrs["scores"].tolist(), strict=True))
             if labels is not None:
@@ -163,7 +167,7 @@ def evaluate(
                 text=gold.text,
                 tokens=[(token.idx, token.idx + len(token)) for token in gold],
                 sentences=_sentences(gold, doc),
-                gold={_entity(span) for span in gold.spans[pipe.key]},
+                gold={_entity(span) for span in gold.spans[pipe.key] if labels is None or span.label_ in labels},
                 predicted=predicted,
                 candidates=dict(compress(zip(entities, scores.tolist(), strict=True), judged)),
                 margins=list(compress(of_doc.margin.tolist(), judged)),
@@ -198,7 +202,11 @@ def _annotated(examples: Iterable[Example], pipe: BinderNER, left_out: LeftOut) 
         if group is None:
             left_out.docs += 1
             continue
-        left_out.labels.update(span.label_ for span in group if span.label_ not in pipe.labels)
+        labels = judged_labels(example.reference, pipe.key, pipe.labels)
+        unknown = [span.label_ for span in group if span.label_ not in pipe.labels]
+        missed = [label for label in unknown if labels is None or label in labels]
+        left_out.labels.update(missed)
+        left_out.described += len(unknown) - len(missed)
         yield example
 
 

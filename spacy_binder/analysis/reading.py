@@ -47,7 +47,7 @@ def read_gold(nlp: Language, name: str, path: Path) -> Iterator[Doc]:
     for doc in docs:
         counts.add(doc)
         first.append(doc)
-        if known & counts.labels.keys():
+        if known & (counts.labels.keys() | counts.described.keys()):
             break
     counts.require(pipe.labels, name=name, path=path)
     return chain(first, docs)
