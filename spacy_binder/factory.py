@@ -8,6 +8,7 @@ from thinc.api import Model
 
 from .config import DEFAULT_LOSS_WEIGHTS, DEFAULT_MODEL
 from .pipeline import BinderNER
+from .settings import check_keys
 
 
 @Language.factory(
@@ -72,6 +73,7 @@ def make_binder_ner(
     scorer (Callable, optional): The scoring method.
     RETURNS (BinderNER): The component.
     """
+    check_keys(name, "thresholds", thresholds)
     return BinderNER(
         nlp.vocab,
         model,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Optional, Union
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from thinc.api import Config
 
 from .config import check_name
 from .errors import Errors
@@ -85,6 +86,29 @@ def check_setting(name: str, setting: str, value: Any) -> None:
         found = {"setting": setting + where, "value": f"{first['input']!r:.60}", "problem": first["msg"]}
         message = Errors.B006.format(name=name, **found)
         raise ValueError(message) from None
+
+
+def check_keys(name: str, setting: str, given: Mapping[str, Any]) -> None:
+    """Check that a config has the keys of a dict as they are. It is a text of lines such as "key = value".
+
+    name (str): Name of the component.
+    setting (str): The setting, which may also be set in `cfg`.
+    given (Mapping): What a config gives.
+    RAISES (ValueError): If a key would be read from the config as another one.
+    """
+    for key in given:
+        try:
+            read = Config().from_str(Config({"section": {key: 0}}).to_str())
+        except ValueError:
+            read = {}
+        if read != {"section": {key: 0}}:
+            problem = "A config can't have such a key. Set it in code, which is saved too: `nlp.get_pipe(...)"
+            found = {
+                "setting": setting,
+                "value": repr(dict(given)),
+                "problem": f"{problem}.cfg['{setting}'] = {{...}}`",
+            }
+            raise ValueError(Errors.B006.format(name=name, **found))
 
 
 class ComponentSettings(dict[str, Any]):

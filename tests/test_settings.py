@@ -7,6 +7,7 @@ import pytest
 import spacy
 from conftest import binder_config
 from spacy.language import Language
+from thinc.api import Config
 
 from spacy_binder.settings import ComponentSettings
 
@@ -90,3 +91,25 @@ def test_possible_values_are_taken(cfg: Any) -> None:
     assert (cfg["threshold"], cfg["thresholds"]["PER"]) == (1, 0.25)
     copied = pickle.loads(pickle.dumps(cfg))
     assert isinstance(copied, ComponentSettings) and (copied, copied.name) == (cfg, "binder_ner")
+
+
+@pytest.mark.parametrize("label", ["Bio:Gene", "a=b", "#tag", "[a]", " PER", "a\nb"])
+def test_thresholds_that_a_config_would_change_are_refused(label: str, tiny_nlp: Language) -> None:
+    """In code they can be set, and are saved."""
+    nlp = spacy.blank("en")
+    with pytest.raises(ValueError, match=r"B006.*thresholds.*in code"):
+        nlp.add_pipe("binder_ner", config={"thresholds": {label: 0.4}})
+    pipe: Any = tiny_nlp.get_pipe("binder_ner")
+    pipe.add_label(label)
+    pipe.cfg["thresholds"] = {label: 0.4}
+    loaded: Any = spacy.blank("en").from_config(tiny_nlp.config).from_bytes(tiny_nlp.to_bytes()).get_pipe("binder_ner")
+    assert loaded.cfg["thresholds"] == {label: 0.4}
+
+
+@pytest.mark.parametrize("label", ["PER", "Medication/Vaccine", "A.B", "x # y", "größe", "a b"])
+def test_other_thresholds_are_read_as_they_were_written(label: str) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("binder_ner", config={"thresholds": {label: 0.4}})
+    again = spacy.blank("en").from_config(Config().from_str(nlp.config.to_str()))
+    pipe: Any = again.get_pipe("binder_ner")
+    assert pipe.cfg["thresholds"] == {label: 0.4}

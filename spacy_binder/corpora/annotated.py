@@ -102,7 +102,8 @@ def make_annotated_corpus(
     corpus (Callable): A corpus, such as `spacy.Corpus.v1`.
     labels (list / dict / str): Labels of the types that were annotated, or a dict with these as keys, as
         `spacy.read_labels.v1` gives it. "found" stands for the labels that occur in the corpus, which is read once for
-        that. A document that says it itself, by `attrs["labels"]` of its span group, stays as it is.
+        that. So each pass has to have the same documents and spans: put it inside of `Replay.v1`, and not around it. A
+        document that says it itself, by `attrs["labels"]` of its span group, stays as it is.
     spans_key (str): Key of doc.spans with the gold spans. Defaults to "sc".
     """
     return AnnotatedCorpus(corpus, labels, spans_key)
