@@ -1,7 +1,9 @@
 """The types of the component: its labels, what describes them, and other ones for one call."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
+from threading import Lock
 from typing import Any, Optional, TypeVar, Union
 
 from spacy.errors import Errors as SpacyErrors
@@ -15,6 +17,20 @@ from .options import LabelsT, ThresholdT, settings_for_call
 from .settings import ComponentSettings
 
 PipeT = TypeVar("PipeT", bound="TypedPipe")
+
+# Held while labels are changed: what one thread adds, another one must not lose. One for all components, because a
+# component is copied and pickled.
+changing = Lock()
+
+
+def _renew_lock() -> None:
+    global changing
+    changing = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    # A fork has no thread that would release it.
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 class TypedPipe(TrainablePipe):
@@ -53,10 +69,11 @@ class TypedPipe(TrainablePipe):
         return self._set_label(label, {"description": description, "examples": examples})
 
     def _set_label(self, label: str, value: Any) -> int:
-        words = self._make_words(label, value)
-        is_new = label not in self.cfg["labels"]
-        self.cfg["labels"] = {**self.cfg["labels"], label: write_words(words)}
-        self.vocab.strings.add(label)
+        with changing:
+            words = self._make_words(label, value)
+            is_new = label not in self.cfg["labels"]
+            self.cfg["labels"] = {**self.cfg["labels"], label: write_words(words)}
+            self.vocab.strings.add(label)
         return int(is_new)
 
     def _make_words(self, label: Any, value: Any) -> TypeWords:
@@ -90,12 +107,13 @@ class TypedPipe(TrainablePipe):
         RETURNS (str / list / dict): What described it, as in `label_data`.
         RAISES (ValueError): If there is no such label.
         """
-        if label not in self.cfg["labels"]:
-            raise ValueError(Errors.B016.format(kind="label", name=label, known=", ".join(self.labels)))
-        labels, thresholds = dict(self.cfg["labels"]), dict(self.cfg["thresholds"])
-        description = labels.pop(label)
-        thresholds.pop(label, None)
-        self.cfg.update(labels=labels, thresholds=thresholds)
+        with changing:
+            if label not in self.cfg["labels"]:
+                raise ValueError(Errors.B016.format(kind="label", name=label, known=", ".join(self.labels)))
+            labels, thresholds = dict(self.cfg["labels"]), dict(self.cfg["thresholds"])
+            description = labels.pop(label)
+            thresholds.pop(label, None)
+            self.cfg.update(labels=labels, thresholds=thresholds)
         return description
 
     def __call__(self, doc: Doc, *, labels: Optional[LabelsT] = None, threshold: Optional[ThresholdT] = None) -> Doc:

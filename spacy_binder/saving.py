@@ -59,6 +59,7 @@ def _save_model(folder: Path, cfg: dict[str, Any] | None, model: Model) -> None:
     with weights_apart():
         content = model.to_bytes()
     weights = {}
+    written = None
     try:
         for layer, shim in encoder_shims(model).items():
             if shim.is_built:
@@ -68,11 +69,14 @@ def _save_model(folder: Path, cfg: dict[str, Any] | None, model: Model) -> None:
                     weights[layer] = {"file": path.name, "checksum": file_checksum(temporary)}
         record = {"save_id": save_id, "cfg": cfg, "weights": weights, "model": content}
         _write_settings(folder, None if cfg is None else {**cfg, "save_id": save_id})
+        written = seal(srsly.msgpack_dumps(record))
         with _replacing(folder / "model") as temporary:
-            temporary.write_bytes(seal(srsly.msgpack_dumps(record)))
+            temporary.write_bytes(written)
     except BaseException:
-        for saved in weights.values():
-            (folder / saved["file"]).unlink(missing_ok=True)
+        # A user may stop it when `model` has just been replaced. Then it names the new weights.
+        if written is None or not (folder / "model").exists() or (folder / "model").read_bytes() != written:
+            for saved in weights.values():
+                (folder / saved["file"]).unlink(missing_ok=True)
         raise
     current = {saved["file"] for saved in weights.values()}
     for layer in LAYERS:
@@ -159,9 +163,15 @@ def _replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(path.name + TEMPORARY)
     temporary.unlink(missing_ok=True)
     yield temporary
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
+    sync(temporary)
     os.replace(temporary, path)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file is on the disk."""
+    # Windows syncs only what it can write.
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
 
 
 @contextmanager
@@ -207,10 +217,21 @@ def _save_pipeline(nlp: Language, path: str | Path, *, exclude: Iterable[str] = 
         type(nlp).to_disk(nlp, path, exclude=exclude)
         return
     new, old = (path.with_name(f"{path.name}.{state}") for state in ("new", "old"))
+    if not path.exists() and old.exists():
+        # A save was killed between the renames below: the new one was whole.
+        (new if new.exists() else old).rename(path)
     for left_over in (new, old):
         rmtree(left_over, ignore_errors=True)
     type(nlp).to_disk(nlp, new, exclude=exclude)
+    for file in new.rglob("*"):
+        if file.is_file():
+            sync(file)
     if path.exists():
         path.rename(old)
-    new.rename(path)
+    try:
+        new.rename(path)
+    except BaseException:
+        if old.exists() and not path.exists():
+            old.rename(path)
+        raise
     rmtree(old, ignore_errors=True)

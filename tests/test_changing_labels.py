@@ -1,5 +1,9 @@
 """Settings may change while other threads predict: each prediction sees one state of them."""
 
+import os
+import signal
+import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
@@ -8,7 +12,49 @@ from typing import Any
 
 import spacy
 from conftest import spans_of
+from spacy.language import Language
 from spacy.tokens import DocBin
+
+from spacy_binder import labels
+
+
+def test_no_label_is_lost_when_several_threads_add_some(tiny_nlp: Language) -> None:
+    pipe: Any = tiny_nlp.get_pipe("binder_ner")
+    before = set(pipe.labels)
+
+    def change(letter: str) -> None:
+        for i in range(100):
+            pipe.add_label(f"{letter}{i}", "words")
+            pipe.add_label(f"{letter}gone{i}", "words")
+            pipe.remove_label(f"{letter}gone{i}")
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(change, "ABC"))
+    finally:
+        sys.setswitchinterval(interval)
+    assert set(pipe.labels) - before == {f"{letter}{i}" for letter in "ABC" for i in range(100)}
+
+
+def test_a_fork_can_change_labels_while_another_thread_does(tiny_nlp: Language) -> None:
+    """It has a lock of its own, which nobody holds."""
+    pipe: Any = tiny_nlp.get_pipe("binder_ner")
+    with labels.changing:
+        pid = os.fork()
+        if pid == 0:
+            pipe.add_label("NEW", "words")
+            os._exit(0 if "NEW" in pipe.labels else 1)
+        for _ in range(100):
+            done, status = os.waitpid(pid, os.WNOHANG)
+            if done:
+                break
+            time.sleep(0.05)
+        else:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    assert done and os.waitstatus_to_exitcode(status) == 0
 
 
 def test_labels_come_and_go_while_others_predict(trained: tuple[Path, Path]) -> None:

@@ -1,8 +1,11 @@
 """A folder has the old component or the new one, never a mixture, never nothing. Damage is told."""
 
+import fcntl
 import os
 import random
 import resource
+import shutil
+import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +21,7 @@ from spacy.language import Language
 from spacy.util import fix_random_seed
 
 import spacy_binder.saving
+from spacy_binder.annotation.shards import write_whole
 from spacy_binder.pipeline import BinderNER
 
 
@@ -89,18 +93,21 @@ CALLS = [
 ]
 
 
-def die_at(count: int, monkeypatch: pytest.MonkeyPatch, *, killed: bool) -> None:
-    """Let the process be killed, or the disk be full, at the n-th call of one of `CALLS`."""
+def die_at(count: int, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    """Let the process be killed or the disk be full at the n-th call of one of `CALLS`, or stop it after the call."""
     left = [count]
 
     def dying(function: Callable) -> Callable:
         def call(*args: Any, **kwargs: Any) -> Any:
             left[0] -= 1
-            if left[0] == 0:
-                if killed:
-                    os._exit(1)
+            if left[0] == 0 and fault == "killed":
+                os._exit(1)
+            if left[0] == 0 and fault == "disk full":
                 raise OSError(28, "No space left on device")
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+            if left[0] == 0:
+                raise KeyboardInterrupt
+            return result
 
         return call
 
@@ -108,9 +115,9 @@ def die_at(count: int, monkeypatch: pytest.MonkeyPatch, *, killed: bool) -> None
         monkeypatch.setattr(module, name, dying(getattr(module, name)))
 
 
-@pytest.mark.parametrize("killed", [True, False])
+@pytest.mark.parametrize("fault", ["killed", "disk full", "stopped"])
 def test_interrupted_save_leaves_the_old_component_or_the_new_one(
-    old: BinderNER, new: BinderNER, load: Callable, tmp_path: Path, killed: bool
+    old: BinderNER, new: BinderNER, load: Callable, tmp_path: Path, fault: str
 ) -> None:
     seen = []
     for point in range(1, 60):
@@ -118,7 +125,7 @@ def test_interrupted_save_leaves_the_old_component_or_the_new_one(
 
         def save(point: int = point) -> None:
             with pytest.MonkeyPatch.context() as monkeypatch:
-                die_at(point, monkeypatch, killed=killed)
+                die_at(point, monkeypatch, fault)
                 new.to_disk(tmp_path, exclude=["vocab"])
 
         status = run_forked(save)
@@ -133,6 +140,23 @@ def test_interrupted_save_leaves_the_old_component_or_the_new_one(
     old.to_disk(tmp_path, exclude=["vocab"])
     files = sorted(path.name.split("-")[0] for path in tmp_path.iterdir())
     assert files == ["cfg", "model", "text_encoder", "type_encoder"]
+
+
+def test_files_are_synced_by_handles_that_can_write(
+    old: BinderNER, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows syncs no others."""
+    modes, fsync = [], os.fsync
+
+    def spy(descriptor: int) -> None:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            modes.append(fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    old.to_disk(tmp_path / "pipe", exclude=["vocab"])
+    write_whole(tmp_path / "row.json", lambda path: path.write_text("{}", encoding="utf8"))
+    assert len(modes) == 5 and os.O_RDONLY not in modes
 
 
 def test_failed_save_leaves_no_new_files(old: BinderNER, new: BinderNER, load: Callable, tmp_path: Path) -> None:
@@ -220,6 +244,41 @@ def test_spacys_files_are_whole_too_with_the_callback(
     saved_whole.to_disk(folder)
     assert spacy.load(folder).meta["description"] == "the next one"
     assert [path.name for path in tmp_path.iterdir()] == ["model-last"]
+
+
+def test_a_pipeline_that_was_left_between_two_renames_is_found_again(saved_whole: Language, tmp_path: Path) -> None:
+    """The new one was whole before the old one was moved away."""
+    folder, new, old = (tmp_path / f"model-last{ending}" for ending in ("", ".new", ".old"))
+    saved_whole.to_disk(folder)
+    shutil.copytree(folder, tmp_path / "kept")
+    saved_whole.meta["description"] = "the next one"
+    saved_whole.to_disk(folder)
+    folder.rename(new)
+    (tmp_path / "kept").rename(old)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(BinderNER, "to_disk", lambda *args, **kwargs: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            saved_whole.to_disk(folder)
+    assert spacy.load(folder).meta["description"] == "the next one"
+
+
+def test_the_old_pipeline_comes_back_if_the_new_one_cannot_take_its_place(
+    saved_whole: Language, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "model-last"
+    saved_whole.to_disk(folder)
+    rename = Path.rename
+
+    def refuse(path: Path, target: Path) -> Path:
+        if path.name == "model-last.new":
+            raise PermissionError(13, "Permission denied")
+        return rename(path, target)
+
+    saved_whole.meta["description"] = "the next one"
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(PermissionError):
+        saved_whole.to_disk(folder)
+    assert spacy.load(folder).meta["description"] == ""
 
 
 def test_the_callback_leaves_other_folders_alone(saved_whole: Language, tmp_path: Path) -> None:

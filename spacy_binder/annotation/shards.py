@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 import srsly
 
 from ..errors import Errors
+from ..saving import sync
 from .rows import AnnotatedRow, ShardWriter
 
 SHARDS, RECORDS = "shards", "progress"
@@ -98,8 +99,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     part = path.with_name(f"{path.name}{PART}")
     try:
         write(part)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
+        sync(part)
         os.replace(part, path)
     except BaseException:
         with suppress(OSError):
