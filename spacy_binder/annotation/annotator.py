@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -136,9 +137,17 @@ def batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
 
 
 def model_checksum(folder: Path) -> str:
-    """RETURNS (str): SHA-256 of the names and contents of all files of a saved pipeline."""
+    """RETURNS (str): SHA-256 of the names and contents of all files of a saved pipeline, also of those behind links."""
+    files: list[Path] = []
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        # Links can lead back to a folder above.
+        real = os.path.realpath(place)
+        folders[:] = [] if real in seen else sorted(name for name in folders if name != "__pycache__")
+        files += [] if real in seen else [Path(place, name) for name in names]
+        seen.add(real)
     checksum = sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+    for path in sorted(path for path in files if path.is_file()):
         checksum.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
         with path.open("rb") as file:
             while chunk := file.read(1 << 20):

@@ -75,17 +75,20 @@ def _hash(name: str) -> int:
 
 
 def _require_different(source: Source, hashes: numpy.ndarray, field: str) -> None:
-    hashes = numpy.sort(hashes)
+    hashes.sort()
     doubled = {int(digest) for digest in hashes[1:][hashes[1:] == hashes[:-1]]}
     if not doubled:
         return
     # Two ids may have one hash, so the ids themselves are compared.
     first: dict[str, str] = {}
-    repeated: list[str] = []
+    shown: list[str] = []
+    n_repeated = 0
     for row in read_rows(source):
         if _hash(row.id) in doubled:
             if row.id in first:
-                repeated.append(f"{row.id!r} ({first[row.id]} and {row.place})")
+                n_repeated += 1
+                if len(shown) < SHOWN:
+                    shown.append(f"{row.id!r} ({first[row.id]} and {row.place})")
             first.setdefault(row.id, row.place)
-    if repeated:
-        raise ValueError(Errors.B092.format(n=len(repeated), field=field, first="; ".join(repeated[:SHOWN])))
+    if n_repeated:
+        raise ValueError(Errors.B092.format(n=n_repeated, field=field, first="; ".join(shown)))

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 
 from ..errors import Errors
 from .annotator import Annotator, ModelSettings, batches
@@ -77,8 +78,21 @@ def _start_worker(settings: ModelSettings, shards: ShardWriter, threads: int) ->
     global _annotator, _shards
     import torch
 
+    end_with_parent()
     torch.set_num_threads(threads)
     _annotator, _shards = Annotator(settings), shards
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it does, also if that one is killed. It would wait for ever."""
+    parent = parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
 
 
 def _annotate(batch: Sequence[Row]) -> list[AnnotatedRow]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
-from importlib.util import find_spec
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import srsly
 
 from ..errors import Errors
-from .shards import Record, ShardFolder, write_whole
+from .shards import PART, Record, ShardFolder, write_whole
 
 SETTINGS, MANIFEST, FAILED = "settings.json", "manifest.json", "failed.jsonl"
 PACKAGES = ("spacy-binder", "spacy", "thinc", "torch", "transformers")
@@ -38,7 +38,8 @@ def claim_folder(output: Path, settings: Mapping[str, Any]) -> None:
             )
             raise ValueError(Errors.B094.format(output=output, changed=shown))
         return
-    if output.exists() and any(output.iterdir()):
+    # A run that was killed while it wrote its settings leaves a part of them.
+    if output.exists() and any(found.name != f"{SETTINGS}{PART}" for found in output.iterdir()):
         raise ValueError(Errors.B093.format(output=output))
     output.mkdir(parents=True, exist_ok=True)
     _write(path, settings)
@@ -96,8 +97,11 @@ def write_manifest(
 
 
 def _versions() -> dict[str, str]:
-    packages = [*PACKAGES, *filter(find_spec, OPTIONAL)]
-    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+    versions = {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}
+    for package in OPTIONAL:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions
 
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:

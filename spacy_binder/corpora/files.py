@@ -39,7 +39,8 @@ def source_files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
     for folder, folders, names in os.walk(path, onerror=_cannot_list, followlinks=True):
         # Links can lead back to a folder above.
         real = os.path.realpath(folder)
-        folders[:] = [] if real in seen else [name for name in folders if not name.startswith(".")]
+        # In an order that doesn't depend on the disk: of two links to one folder, the first one counts.
+        folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
         names = [] if real in seen else names
         seen.add(real)
         found = [Path(folder, name) for name in names if name.lower().endswith(endings) and not name.startswith(".")]

@@ -1,6 +1,9 @@
 """What stops a run, and how it goes on: full disks, killed workers, other settings, and rows that are refused."""
 
+import select
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from multiprocessing import active_children
 from pathlib import Path
@@ -9,8 +12,9 @@ import pytest
 import spacy
 from annotated_files import annotate, read_json, read_rows, require_equal, sentences, write_rows
 
+from spacy_binder.annotation import manifest as manifests
 from spacy_binder.annotation import parquet_rows
-from spacy_binder.annotation.annotator import ModelSettings
+from spacy_binder.annotation.annotator import ModelSettings, model_checksum
 from spacy_binder.annotation.formats import Fields, open_source
 from spacy_binder.annotation.local_engine import annotate_in_processes, remaining_batches
 from spacy_binder.pipeline import BinderNER
@@ -70,6 +74,76 @@ def test_killed_worker(trained: tuple[Path, Path], tmp_path: Path) -> None:
     assert not active_children()
 
 
+WORKER = """
+import time
+from multiprocessing import get_context
+
+from spacy_binder.annotation.local_engine import end_with_parent
+
+
+def work(pipe):
+    end_with_parent()
+    pipe.send("ready")
+    time.sleep(60)
+
+
+if __name__ == "__main__":
+    context = get_context("spawn")
+    here, there = context.Pipe()
+    worker = context.Process(target=work, args=(there,))
+    worker.start()
+    here.recv()
+    print(worker.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_workers_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "command.py").write_text(WORKER, encoding="utf8")
+    command = subprocess.Popen([sys.executable, tmp_path / "command.py"], stdout=subprocess.PIPE, text=True)
+    assert command.stdout is not None
+    assert command.stdout.readline()
+    command.kill()
+    # The worker has the pipe too, and this ends when nobody has it.
+    assert select.select([command.stdout], [], [], 20)[0] and command.stdout.read() == ""
+    command.wait()
+    command.stdout.close()
+
+
+def test_a_run_that_was_killed_while_it_wrote_its_settings_can_go_on(
+    trained: tuple[Path, Path], tmp_path: Path
+) -> None:
+    source, out = write_rows(tmp_path / "in.jsonl", [{"id": 1, "text": "Riga"}]), tmp_path / "out"
+    out.mkdir()
+    (out / "settings.json.part").write_text("{", encoding="utf8")
+    annotate(trained[0], source, out)
+    assert len(read_rows(out)) == 1 and not (out / "settings.json.part").exists()
+
+
+def test_a_changed_pipeline_behind_a_link_is_another_one(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    model = shutil.copytree(trained[0], tmp_path / "model")
+    plain = model_checksum(model)
+    component = shutil.move(model / "binder_ner", tmp_path / "component")
+    (model / "binder_ner").symlink_to(component)
+    # A loop of links ends.
+    (Path(component) / "loop").symlink_to(model)
+    assert model_checksum(model) == plain
+    cfg = Path(component) / "cfg"
+    cfg.write_text(cfg.read_text(encoding="utf8") + " ", encoding="utf8")
+    assert model_checksum(model) != plain
+
+
+def test_a_folder_with_the_name_of_a_package_is_no_package(
+    trained: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "not_there").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(manifests, "OPTIONAL", ("not_there",))
+    source = write_rows(tmp_path / "in.jsonl", [{"id": 1, "text": "Riga"}])
+    annotate(trained[0], source, tmp_path / "out")
+    assert "not_there" not in read_json(tmp_path / "out" / "manifest.json")["versions"]
+
+
 def test_other_settings_are_refused(trained: tuple[Path, Path], tmp_path: Path) -> None:
     """By name. What doesn't change the result may change. The folder stays as it is."""
     model = shutil.copytree(trained[0], tmp_path / "model")
@@ -116,6 +190,7 @@ def test_rows_that_do_not_add_up(trained: tuple[Path, Path], tmp_path: Path) -> 
     [
         ([{"id": 1, "text": "a"}, {"id": "1", "text": "b"}], [], "B092", "'1' (in.jsonl:1 and in.jsonl:2)"),
         ([{"id": "in.jsonl:2", "text": "a"}, {"text": "b"}], [], "B092", "'in.jsonl:2'"),
+        ([{"id": i // 9, "text": "a"} for i in range(40)], [], "B092", "35 row(s)"),
         ([{"body": "a"}, {"title": "b"}], [], "B091", "The first rows have: body"),
         ([b"<html>", b"</html>"], [], "B091", "2 row(s) of in.jsonl"),
         ([{"text": "a"}, {"text": "b", "spans": []}], [], "B090", "The row in.jsonl:2"),
