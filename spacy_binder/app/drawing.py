@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Union
 
@@ -36,17 +36,14 @@ class Box:
     went_on (bool): Whether the span has begun before.
     goes_on (bool): Whether the span goes on after it.
     inside (list): Texts and boxes.
+    level (int): How many boxes are in each other inside of it.
     """
 
     span: FoundSpan
     went_on: bool = False
     goes_on: bool = False
     inside: list[Union[str, Box]] = field(default_factory=list)
-
-    @property
-    def level(self) -> int:
-        """RETURNS (int): How many boxes are in each other inside of it."""
-        return max((box.level + 1 for box in self.inside if isinstance(box, Box)), default=0)
+    level: int = 0
 
 
 def draw(text: str, spans: Sequence[FoundSpan], colors: Mapping[str, str]) -> Markup:
@@ -60,7 +57,7 @@ def draw(text: str, spans: Sequence[FoundSpan], colors: Mapping[str, str]) -> Ma
     inside = nest(text, spans)
     depth = max((box.level + 1 for box in inside if isinstance(box, Box)), default=0)
     return Markup('<div class="binder-text" dir="auto" style="--depth:{}">{}</div>').format(
-        min(depth, MOST_LEVELS), Markup("").join(_drawn(part, colors) for part in inside)
+        min(depth, MOST_LEVELS), Markup("").join(_drawn(inside, colors))
     )
 
 
@@ -88,6 +85,8 @@ def nest(text: str, spans: Sequence[FoundSpan]) -> list[Union[str, Box]]:
             starting.append((waiting.pop(), False))
         for span, went_on in sorted(starting, key=lambda part: -part[0].end):
             box = Box(span, went_on)
+            for level, outer in enumerate(reversed(opened), start=1):
+                outer.level = max(outer.level, level)
             (opened[-1].inside if opened else top).append(box)
             opened.append(box)
         if text[here:following]:
@@ -95,18 +94,36 @@ def nest(text: str, spans: Sequence[FoundSpan]) -> list[Union[str, Box]]:
     return top
 
 
-def _drawn(part: Union[str, Box], colors: Mapping[str, str]) -> Markup:
-    if isinstance(part, str):
-        return escape(part)
-    label, score = part.span.label, f"{part.span.score:.2f}"
-    tag = Markup("") if part.goes_on else Markup('<span class="tag">{} <i>{}</i></span>').format(label, score)
-    return Markup('<span class="box{}{}" style="--c:{};--level:{}" title="{} {}">{}{}</span>').format(
-        " went-on" if part.went_on else "",
-        " goes-on" if part.goes_on else "",
-        colors[label],
-        min(part.level, MOST_LEVELS),
-        label,
-        score,
-        Markup("").join(_drawn(one, colors) for one in part.inside),
-        tag,
+def _drawn(parts: Sequence[Union[str, Box]], colors: Mapping[str, str]) -> Iterator[Markup]:
+    """YIELDS (Markup): The parts of a text. More boxes may be in each other than functions may call each other."""
+    opened = [iter(parts)]
+    ends: list[Markup] = []
+    while opened:
+        part = next(opened[-1], None)
+        if isinstance(part, Box):
+            opened.append(iter(part.inside))
+            ends.append(_tag(part) + Markup("</span>"))
+            yield _beginning(part, colors[part.span.label])
+        elif part is not None:
+            yield escape(part)
+        else:
+            opened.pop()
+            if ends:
+                yield ends.pop()
+
+
+def _beginning(box: Box, color: str) -> Markup:
+    return Markup('<span class="box{}{}" style="--c:{};--level:{}" title="{} {}">').format(
+        " went-on" if box.went_on else "",
+        " goes-on" if box.goes_on else "",
+        color,
+        min(box.level, MOST_LEVELS),
+        box.span.label,
+        f"{box.span.score:.2f}",
     )
+
+
+def _tag(box: Box) -> Markup:
+    if box.goes_on:
+        return Markup("")
+    return Markup('<span class="tag">{} <i>{}</i></span>').format(box.span.label, f"{box.span.score:.2f}")

@@ -44,6 +44,14 @@ def test_crossing_spans_are_cut() -> None:
     assert shape(nest("abcdef", [span(0, 3), span(1, 4), span(2, 6)])) == "[a[b[c~]~]][~[~d]ef]"
 
 
+def test_as_many_boxes_in_each_other_as_there_are_spans() -> None:
+    """More than functions may call each other."""
+    n = 1200
+    drawn = draw("a" * n, [span(i, 2 * n - i) for i in range(n)], COLORS)
+    assert drawn.count('<span class="box') == drawn.count('class="tag"') == n
+    assert drawn.count("<span") == drawn.count("</span>")
+
+
 def test_a_box_has_label_and_score_once() -> None:
     drawn = draw("abcdef", [FoundSpan(0, 4, "A", 0.987), FoundSpan(2, 6, "B", 0.5)], COLORS)
     assert drawn.count('class="tag"') == 2
