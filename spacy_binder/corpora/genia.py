@@ -73,7 +73,7 @@ def _name(value: dict[str, Any]) -> str:
 def _document(item: tuple[int, tuple[int, dict[str, Any]]], join: bool) -> object:
     """RETURNS (object): A key that the sentences of one document share."""
     index, (_, value) = item
-    return value["doc_id"] if join and "doc_id" in value else index
+    return ("id", value["doc_id"]) if join and "doc_id" in value else ("index", index)
 
 
 def _check(number: int, value: dict[str, Any]) -> tuple[int, dict[str, Any]]:

@@ -99,11 +99,12 @@ def read_huggingface(
 def _load(path: Path, split: str) -> Any:
     if not path.exists():
         raise ValueError(Errors.B030.format(path=path))
+    of_folder = ""
     if (path / "dataset_dict.json").is_file():
         splits = sorted(file.parent.name for file in path.glob("*/state.json"))
         if split not in splits:
             raise ValueError(Errors.B039.format(path=path, splits=", ".join(splits), split=split))
-        path = path / split
+        path, of_folder = path / split, split
     if not (path / "state.json").is_file():
         raise ValueError(Errors.B037.format(path=path))
     if find_spec("datasets") is None:
@@ -116,8 +117,9 @@ def _load(path: Path, split: str) -> Any:
     except Exception as error:
         # Each part of a damaged folder fails in its own way.
         raise ValueError(Errors.B044.format(path=path, cause=error)) from None
-    # Without a split, a dataset has no name to compare with.
-    if split and dataset.split is not None and split != dataset.split:
+    # Without a split, a dataset has no name to compare with. In a folder it may have the name of another one, of which
+    # it is a part.
+    if split != of_folder and dataset.split is not None and split != dataset.split:
         raise ValueError(Errors.B039.format(path=path, splits=dataset.split, split=split))
     return dataset
 

@@ -53,8 +53,9 @@ def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     with open_file(path) as file:
         is_array = file.read(CHUNK).removeprefix(BOM_UTF8).lstrip().startswith(b"[")
         file.seek(0)
-        first = next((line for line in file if line.strip().removeprefix(BOM_UTF8)), b"")
-    by_line = not is_array and first.rstrip().endswith(b"}")
+        # An array may be one line of any length.
+        lines = iter(()) if is_array else file
+        by_line = next((line for line in lines if line.strip().removeprefix(BOM_UTF8)), b"").rstrip().endswith(b"}")
     for number, value in _line_values(path) if by_line else _streamed_values(path, is_array):
         if not isinstance(value, dict):
             raise wrong_format(path, number, show(value), EXPECTED)

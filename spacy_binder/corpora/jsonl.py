@@ -58,7 +58,7 @@ def _read_file(path: Path, nlp: Language, spans_key: str, problems: Problems, se
             return None
         if text is None:
             raise WrongRecord(f"an object with {names_of(value)}", EXPECTED)
-        lists = _annotations(value, number, spans_key)
+        lists, is_named = _annotations(value, number, spans_key)
         doc = _make_doc(text, value, nlp)
         if sentences and not doc.has_annotation("SENT_START"):
             start_sentences_at_lines(doc)
@@ -66,7 +66,7 @@ def _read_file(path: Path, nlp: Language, spans_key: str, problems: Problems, se
         if lists is None:
             problems.add("no spans", path, number, text, intended=True)
             lists = [[]]
-        annotations = next(filter(None, lists), [])
+        annotations = lists[0] if is_named else next(filter(None, lists), [])
         if any(set(other).difference(annotations) for other in lists):
             problems.add("second annotation", path, number, text)
         set_spans_by_characters(doc, annotations, spans_key=spans_key, path=path, problems=problems)
@@ -76,17 +76,21 @@ def _read_file(path: Path, nlp: Language, spans_key: str, problems: Problems, se
     known.require()
 
 
-def _annotations(value: dict[str, Any], line: int, spans_key: str) -> list[list[Annotation]] | None:
-    """RETURNS (Optional[list]): The spans under each known key. The first list that isn't empty is the one to read."""
+def _annotations(value: dict[str, Any], line: int, spans_key: str) -> tuple[list[list[Annotation]] | None, bool]:
+    """RETURNS (tuple): The spans under each known key, or None. The first list that isn't empty is the one to read, but
+    a group of the name `spans_key` comes first, and is read if it is empty too. And whether there is this group.
+    """
     found = {key: value[key] for key in SPAN_KEYS if key in value}
     lists: list[Any] = []
+    is_named = False
     for key, spans in found.items():
         if key in LABEL_KEYS and _is_category(spans):
             continue
         # An object has groups, as doc.spans has.
         groups = spans if isinstance(spans, dict) else {spans_key: [] if spans is None else spans}
+        is_named = is_named or (not lists and isinstance(spans, dict) and spans_key in spans)
         lists += [groups[key] for key in sorted(groups, key=lambda name: name != spans_key)] or [[]]
-    return [_spans(spans, line) for spans in lists] or None
+    return [_spans(spans, line) for spans in lists] or None, is_named
 
 
 def _is_category(value: Any) -> bool:

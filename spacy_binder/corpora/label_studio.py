@@ -49,8 +49,10 @@ def _read_file(
     path: Path, nlp: Language, spans_key: str, problems: Problems, text_name: str, label_name: str
 ) -> Iterator[Doc]:
     known = KnownKeys(path, EXPECTED, ADVICE)
+    last_id: Any = None
 
     def read(number: int, task: dict[str, Any]) -> Doc | None:
+        nonlocal last_id
         is_min = "annotations" not in task
         data = task if is_min else task.get("data")
         text = data.get(text_name) if isinstance(data, dict) else None
@@ -58,20 +60,28 @@ def _read_file(
             inner = "" if is_min or not isinstance(data, dict) else f", its data with {names_of(data)}"
             raise WrongRecord(f"a task with {names_of(task)}{inner}", f"{EXPECTED}. {ADVICE}")
         names = _region_names(task, label_name) if is_min else ["annotations"]
-        known.add(task, bool(names))
         if is_min:
+            known.add(task, bool(names))
+            # JSON-MIN has a record for each annotation of a task.
+            before, last_id = last_id, task.get("id") if "annotation_id" in task else None
+            if last_id is not None and last_id == before:
+                problems.add("second annotation", path, number, text)
+                return None
             # JSON-MIN lacks the key if the annotator found nothing.
             values = [value for name in names for value in task[name]]
             if not names:
                 problems.add("no spans", path, number, text, intended=True)
         else:
-            regions = _regions(task["annotations"], text, path, number, problems)
-            if regions is None:
+            results = _results(task["annotations"], text, path, number, problems)
+            tags = [tag for result in results or () if isinstance(tag := result.get("from_name"), str)]
+            known.add(tags or task, not label_name or label_name in tags)
+            if results is None:
                 problems.add("not annotated", path, number, text, intended=True)
                 return None
-            values = regions
+            values = _regions(results, label_name)
         doc = nlp.tokenizer(text)
-        found = [a for value in values for a in _annotations(value, text, path, number, problems)]
+        as_units = _counts_units(values, text)
+        found = [a for value in values for a in _annotations(value, text, as_units, path, number, problems)]
         set_spans_by_characters(doc, found, spans_key=spans_key, path=path, problems=problems)
         return doc
 
@@ -95,8 +105,8 @@ def _is_regions(value: Any) -> bool:
     return isinstance(value, list) and any(isinstance(item, dict) and _has_labels(item) for item in value)
 
 
-def _regions(annotations: Any, text: str, path: Path, line: int, problems: Problems) -> list[dict[str, Any]] | None:
-    """RETURNS (Optional[list]): The labelled regions of the first annotation that wasn't skipped, if there is one."""
+def _results(annotations: Any, text: str, path: Path, line: int, problems: Problems) -> list[dict[str, Any]] | None:
+    """RETURNS (Optional[list]): The results of the first annotation that wasn't skipped, if there is one."""
     if annotations is None:
         return None
     if not isinstance(annotations, list) or not all(isinstance(item, dict) for item in annotations):
@@ -110,7 +120,12 @@ def _regions(annotations: Any, text: str, path: Path, line: int, problems: Probl
         problems.add("second annotation", path, line, text)
     if not isinstance(results, list) or not all(isinstance(item, dict) for item in results):
         raise WrongRecord(f"result is {show(results)}", "a list of objects")
-    values = [result.get("value") for result in results]
+    return results
+
+
+def _regions(results: list[dict[str, Any]], label_name: str) -> list[dict[str, Any]]:
+    """RETURNS (list): The labelled regions among the results, of one tag if it is named."""
+    values = [one.get("value") for one in results if not label_name or one.get("from_name") == label_name]
     # Relations, and choices about the whole text, are results without a place.
     values = [value for value in values if isinstance(value, dict) and "start" in value]
     labelled = [value for value in values if _has_labels(value)]
@@ -130,7 +145,39 @@ def _place(value: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(part if isinstance(part, (int, str)) else None for part in parts)
 
 
-def _annotations(value: Any, text: str, path: Path, line: int, problems: Problems) -> Iterator[Annotation]:
+def _counts_units(values: list[Any], text: str) -> bool:
+    """Find out how the offsets of a task count.
+
+    Browsers count some characters, such as emoji, as two: their offsets are in UTF-16. A word that comes again may fit
+    in both ways, so all regions decide.
+
+    RETURNS (bool): Whether all regions fit in UTF-16, and not all as characters.
+    """
+    units = text.encode("utf-16-le", "surrogatepass")
+    if len(units) == 2 * len(text):
+        return False
+    as_text = as_units = True
+    for value in values:
+        quoted = value.get("text") if isinstance(value, dict) else None
+        start, end = (_offset(value.get(key)) if isinstance(value, dict) else None for key in ("start", "end"))
+        if isinstance(quoted, str) and start is not None and end is not None and 0 <= start <= end:
+            as_text &= _same(text[start:end], quoted)
+            as_units &= _same(_decode(units[2 * start : 2 * end]), quoted)
+    return as_units and not as_text
+
+
+def _decode(units: bytes) -> str:
+    return units.decode("utf-16-le", "replace")
+
+
+def _same(a: str, b: str) -> bool:
+    """RETURNS (bool): Whether two texts differ in whitespace alone. Label Studio shows several spaces as one."""
+    return a.split() == b.split()
+
+
+def _annotations(
+    value: Any, text: str, as_units: bool, path: Path, line: int, problems: Problems
+) -> Iterator[Annotation]:
     """YIELDS (Annotation): One annotation per label of a span."""
     if not isinstance(value, dict):
         raise WrongRecord(f"the span {show(value)}", EXPECTED_SPAN)
@@ -150,15 +197,14 @@ def _annotations(value: Any, text: str, path: Path, line: int, problems: Problem
                 raise WrongRecord(f"the span {show(value)}", EXPECTED_SPAN)
             problems.add("no place", path, line, quoted if isinstance(quoted, str) else show(value["start"]))
             return
-    if isinstance(quoted, str) and 0 <= start <= end and text[start:end] != quoted:
-        # Browsers count some characters, such as emoji, as two: their offsets are in UTF-16.
+    if isinstance(quoted, str) and 0 <= start <= end and (as_units or not _same(text[start:end], quoted)):
         units = text.encode("utf-16-le", "surrogatepass")
-        decoded = units[2 * start : 2 * end].decode("utf-16-le", "replace")
-        if decoded != quoted:
+        decoded = _decode(units[2 * start : 2 * end])
+        if not _same(decoded, quoted):
             problems.add("other text", path, line, quoted)
             return
-        start = len(units[: 2 * start].decode("utf-16-le", "replace"))
-        end = start + len(quoted)
+        start = len(_decode(units[: 2 * start]))
+        end = start + len(decoded)
     for label in labels:
         yield Annotation(start, end, label, line)
 

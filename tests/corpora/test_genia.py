@@ -48,6 +48,12 @@ def test_genia_joins_abstracts(tmp_path: Path) -> None:
     assert ([token.text for token in second], spans_of(second)) == (["None", "here"], [])
 
 
+def test_genia_sentences_without_a_name_are_documents(tmp_path: Path) -> None:
+    """Also beside one whose name is a number."""
+    path = write(tmp_path, [sentence("a", doc_id=1), sentence("b"), sentence("c")])
+    assert [len(doc) for doc in read_genia(path, NLP, problems=Problems())] == [1, 1, 1]
+
+
 def test_genia_documents_by_name(tmp_path: Path) -> None:
     path = write(tmp_path, SENTENCES)
     (tmp_path / "names.txt").write_text("2\n", encoding="utf8")

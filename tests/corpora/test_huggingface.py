@@ -119,6 +119,14 @@ def test_splits(datasets: Any, tmp_path: Path) -> None:
         list(read_huggingface(tmp_path, NLP, problems=Problems()))
 
 
+def test_a_split_of_another_split(datasets: Any, tmp_path: Path) -> None:
+    """`train_test_split` leaves the name of what it splits."""
+    rows = [{"tokens": ["Riga"], "ner_tags": ["B-GPE"]}] * 4
+    whole = datasets.Dataset.from_list(rows, split="train")
+    whole.train_test_split(0.5).save_to_disk(tmp_path / "parts")
+    assert len(list(read_huggingface(tmp_path / "parts", NLP, split="test", problems=Problems()))) == 2
+
+
 def test_command_and_registered_reader(datasets: Any, save: Any, tmp_path: Path) -> None:
     texts = datasets.List(datasets.Value("string"))
     path = save({"tokens": texts, "ner_tags": texts}, {"tokens": ["Riga"], "ner_tags": ["B-GPE"]})

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +254,19 @@ def test_json_errors(tmp_path: Path, text: str | bytes, line: int, problem: str)
     with pytest.raises(ValueError, match=rf"B013\] .*x.json, line {line}: {problem}") as error:
         list(json_objects(path))
     assert len(str(error.value)) < 1000
+
+
+def test_an_array_on_one_line_is_read_value_by_value(tmp_path: Path) -> None:
+    """In far less memory than the file has bytes."""
+    path = write(tmp_path, {"text": "x"})
+    values = [{"text": "word " * 2000, "spans": []} for _ in range(1600)]
+    path.write_text(json.dumps(values), encoding="utf8")
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in json_objects(path)) == 1600
+        assert tracemalloc.get_traced_memory()[1] < path.stat().st_size / 2
+    finally:
+        tracemalloc.stop()
 
 
 def test_messages_stay_short(tmp_path: Path) -> None:

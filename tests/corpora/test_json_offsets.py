@@ -18,6 +18,7 @@ from spacy_binder.corpora.problems import Problems
 
 NLP = spacy.blank("en")
 TEXT = "In Riga it rained."
+SPAN = {"start": 3, "end": 7, "label": "GPE"}
 
 
 def write(folder: Path, *values: dict, array: bool = False) -> Path:
@@ -50,6 +51,14 @@ def test_jsonl_without_spans(tmp_path: Path, value: dict) -> None:
     assert spans_of(doc) == []
 
 
+@pytest.mark.parametrize("other", [{"spans": {"sc": [], "found": [SPAN]}}, {"spans": {"sc": []}, "ents": [SPAN]}])
+def test_an_empty_group_stays_empty(tmp_path: Path, other: dict) -> None:
+    """The gold group of a text without entities is not filled from another group, such as a prediction."""
+    problems = Problems()
+    [doc] = read_jsonl(write(tmp_path, {"text": TEXT, **other}), NLP, problems=problems)
+    assert spans_of(doc) == [] and problems.counts == {"second annotation": 1}
+
+
 def test_jsonl_tokens(tmp_path: Path) -> None:
     """Prodigy's own tokens are kept, with their spaces."""
     tokens = [{"text": text, "start": 0, "end": 0, "id": 0} for text in ("In", "Ri", "ga", "it", "rained.")]
@@ -72,9 +81,6 @@ def test_jsonl_counts_what_it_leaves_out(tmp_path: Path) -> None:
     assert problems.counts == {"not accepted": 2, "misaligned": 1}
     with pytest.raises(ValueError, match=r"B028\] .*x.json, line 3: 'Ri' begins"):
         list(read_jsonl(path, NLP, problems=Problems(strict=True)))
-
-
-SPAN = {"start": 3, "end": 7, "label": "GPE"}
 
 
 @pytest.mark.parametrize(
@@ -145,6 +151,40 @@ def test_label_studio_counts_emoji_twice(tmp_path: Path) -> None:
     [doc] = read_label_studio(write(tmp_path, value), NLP, problems=problems)
     assert [(span.text, span.label_) for span in doc.spans["sc"]] == [("Riga", "GPE"), ("Riga", "X")]
     assert [p.text for p in problems.first["other text"]] == ["Oslo"]
+
+
+def test_label_studio_counts_all_regions_of_a_task_alike(tmp_path: Path) -> None:
+    """A word that comes again would fit in both ways, at another place."""
+    text = "\U0001f602\U0001f602\U0001f602 ha ha Riga"
+    value = task(text, result(7, 9, "L", text="ha"), result(13, 17, "GPE", text="Riga"))
+    [doc] = read_label_studio(write(tmp_path, value), NLP, problems=Problems(strict=True))
+    assert [(span.start_char, span.text) for span in doc.spans["sc"]] == [(4, "ha"), (10, "Riga")]
+
+
+def test_label_studio_shows_several_spaces_as_one(tmp_path: Path) -> None:
+    value = task("In New  York it rained.", result(3, 12, "GPE", text="New York"))
+    [doc] = read_label_studio(write(tmp_path, value), NLP, problems=Problems(strict=True))
+    assert [span.text for span in doc.spans["sc"]] == ["New  York"]
+
+
+def test_label_studio_min_has_a_record_for_each_annotation(tmp_path: Path) -> None:
+    def record(id_: int, annotation_id: int, label: str) -> dict:
+        return {"id": id_, "annotation_id": annotation_id, "text": TEXT, "label": [{**SPAN, "labels": [label]}]}
+
+    problems = Problems()
+    path = write(tmp_path, record(1, 11, "GPE"), record(1, 12, "ORG"), record(2, 13, "LOC"), array=True)
+    docs = list(read_label_studio(path, NLP, problems=problems))
+    assert [spans_of(doc) for doc in docs] == [[(1, 2, "GPE")], [(1, 2, "LOC")]]
+    assert problems.counts == {"second annotation": 1}
+
+
+def test_label_studio_regions_of_one_tag(tmp_path: Path) -> None:
+    value = task(TEXT, {**result(3, 7, "GPE"), "from_name": "ner"}, {**result(8, 10, "PRON"), "from_name": "pos"})
+    path = write(tmp_path, value)
+    [doc] = read_label_studio(path, NLP, problems=Problems(strict=True), label_name="ner")
+    assert spans_of(doc) == [(1, 2, "GPE")]
+    with pytest.raises(ValueError, match=r"B045\] .* ner, pos"):
+        list(read_label_studio(path, NLP, problems=Problems(), label_name="typo"))
 
 
 def test_label_studio_annotations(tmp_path: Path) -> None:
