@@ -11,11 +11,15 @@ from wasabi.printer import Printer
 from ..config import DEFAULT_MODEL, default_description
 from ..descriptions import show_words
 from ..errors import Errors
+from ..settings import check_setting
+from .output import check_file
 
 if TYPE_CHECKING:
     from ..corpora.statistics import CorpusStatistics
 
 DEFAULT_ENCODER: str = DEFAULT_MODEL["text_encoder"]["name"]
+# Beside the config.
+LABELS = "labels.json"
 HEADER = ("Part", "Documents", "Sentences", "Tokens", "Spans", "Inside another", "Longest")
 
 
@@ -49,9 +53,11 @@ def init_config_cli(
     component learns from them. `spacy train` then needs no more than the config.
     """
     is_stdout = str(output) == "-"
-    labels_path = None if is_stdout else output.with_name("labels.json")
+    labels_path = None if is_stdout else output.parent / LABELS
     out = Printer(no_print=is_stdout)
     try:
+        if labels_path:
+            _check_output(output)
         if labels_path and not force:
             _refuse_existing(output, labels_path)
         text, descriptions = _make(train, dev, lang, encoder, spans_key, epochs, gpu, labels_path, out)
@@ -141,6 +147,13 @@ def _make(
     return "\n".join((*lines, "", config.to_str())), descriptions
 
 
+def _check_output(output: Path) -> None:
+    check_file(output)
+    check_file(output.parent / LABELS)
+    if output.name == LABELS:
+        raise ValueError(Errors.B051.format(path=output, problem="the descriptions of the labels go there"))
+
+
 def _refuse_existing(output: Path, labels_path: Path) -> None:
     existing = [str(path) for path in (output, labels_path) if path.exists()]
     if existing:
@@ -158,8 +171,9 @@ def _describe(labels: dict[str, int], path: Path | None) -> dict[str, Any]:
             known = json.loads(path.read_text(encoding="utf8"))
         except json.JSONDecodeError as error:
             raise wrong_format(path, error.lineno, f"not JSON ({error.msg})", expected) from None
-        if not isinstance(known, dict) or not all(isinstance(value, (str, list, dict)) for value in known.values()):
+        if not isinstance(known, dict):
             raise wrong_format(path, 1, f"{str(known)[:60]!r}", expected)
+        check_setting("binder_ner", "labels", known)
     new = sorted(label for label in labels if label not in known)
     return {**known, **{label: default_description(label) for label in new}}
 

@@ -54,7 +54,7 @@ def read_inline(path: Path, nlp: Language, *, spans_key: str = "sc", problems: P
         line that begins with # is a comment.
     nlp (Language): Makes the tokens with its tokenizer.
     spans_key (str): Key of doc.spans that receives the spans. Defaults to "sc".
-    problems (Problems): Counts spans with borders inside tokens.
+    problems (Problems): Counts spans with borders inside tokens, and comments with spans but no space after the #.
     YIELDS (Doc): The documents, with sentence starts.
     RAISES (ValueError): If the markup is wrong.
     """
@@ -70,6 +70,9 @@ def _read_file(path: Path, nlp: Language, spans_key: str, problems: Problems) ->
     for number, line in numbered_lines(path):
         line = line.strip()
         if line.startswith("#"):
+            # A sentence may begin with a hashtag, and nobody means to lose its spans.
+            if line[1:2].strip() and any(piece["label"] for piece in PIECE.finditer(line)):
+                problems.add("in a comment", path, number, line)
             continue
         if not line:
             gap = "\n\n" if text else ""

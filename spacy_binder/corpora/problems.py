@@ -32,6 +32,7 @@ KINDS = {
     "not annotated": "has not been annotated, and is left out",
     "outside the text": "lies in a header, a headline or another part outside the text, and is left out",
     "second annotation": "has more than one annotation, and only the first is read",
+    "in a comment": "is in a line that begins with #, and is left out",
     "no place": "has no place in the text that can be read, and is left out",
     "no spans": "has no key with spans, and is read as a text without spans",
     "wrong record": "does not fit the format, so its document or sentence is left out",

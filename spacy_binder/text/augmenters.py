@@ -42,8 +42,8 @@ def make_chunk_docs(max_tokens: int, random_start: bool = False) -> Callable[[La
     """Make an augmenter that cuts examples at sentence starts (`spacy_binder.chunk_docs.v1`).
 
     max_tokens (int): The most tokens per passage. A longer sentence is cut where no gold span is crossed.
-    random_start (bool): Whether the first passage of a doc has a random length, so that each epoch has other borders.
-        Defaults to False.
+    random_start (bool): Whether the first passage of a doc has a random length, so that each reading of the corpus has
+        other borders. With `max_epochs = -1` in `[training]` that is each epoch. Defaults to False.
     RETURNS (Callable): An augmenter for `spacy.Corpus.v1`: takes the pipeline and an example, yields its passages.
     RAISES (ValueError): If max_tokens is below 1.
     """

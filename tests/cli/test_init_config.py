@@ -129,9 +129,9 @@ def test_nothing_is_overwritten(parts: tuple[Path, Path], tmp_path: Path) -> Non
     assert output.exists()
     expected = {"PER": "my own words", "GPE": "Countries, cities, states"}
     assert json.loads(labels.read_text(encoding="utf8")) == expected
-    for broken in ("{", "[1]", '{"PER": 1}'):
+    for broken, code in (("{", "B013"), ("[1]", "B013"), ('{"PER": 1}', "B006"), ('{"PER": [1]}', "B006")):
         labels.write_text(broken, encoding="utf8")
-        assert "B013" in run(*parts, "-o", output, "--force", exit_code=1)
+        assert code in run(*parts, "-o", output, "--force", exit_code=1)
         assert labels.read_text(encoding="utf8") == broken
 
 
@@ -203,6 +203,15 @@ def test_files_that_are_not_there(parts: tuple[Path, Path], tmp_path: Path) -> N
         for bad in ([tmp_path / name, parts[1]], [parts[0], tmp_path / name]):
             assert said in run(*bad, "-o", tmp_path / "config.cfg", exit_code=1)
     assert "E048" in run(*parts, "-o", tmp_path / "config.cfg", "--lang", "xq", exit_code=1)
+
+
+def test_outputs_that_are_no_files(parts: tuple[Path, Path], tmp_path: Path) -> None:
+    """Nothing is counted before."""
+    (tmp_path / "text.txt").write_text("", encoding="utf8")
+    for output in (".", "/", tmp_path, tmp_path / "text.txt" / "config.cfg", tmp_path / "labels.json"):
+        printed = run(*parts, "-o", output, "--force", exit_code=1)
+        assert "B051" in printed and "Tokens" not in printed
+    assert not (tmp_path / "labels.json").exists()
 
 
 def test_folders(parts: tuple[Path, Path], tmp_path: Path) -> None:

@@ -37,6 +37,16 @@ def write(nodes: list[Node], start: int = 0) -> tuple[str, str, list[tuple[int, 
     return markup, text, spans
 
 
+def test_spans_in_comments_are_counted(tmp_path: Path) -> None:
+    """Without a space after the #, it may be the first word of a sentence."""
+    lines = ["# [PER Anna] is left out.", "#note", "#[PER Anna] won.", "#1 [PER Bo] lost.", "She left."]
+    (tmp_path / "x.txt").write_text("\n".join(lines), encoding="utf8")
+    problems = Problems()
+    [doc] = read_inline(tmp_path, NLP, problems=problems)
+    assert doc.text == "She left." and problems.counts == {"in a comment": 2}
+    assert [problem.line for problem in problems.first["in a comment"]] == [3, 4]
+
+
 TEXT = st.text(st.characters(exclude_characters="[]", exclude_categories=["Cs"]), min_size=1, max_size=8)
 LABEL = st.from_regex(r"[A-Za-z_\-]{1,5}", fullmatch=True)
 NODE = st.recursive(TEXT, lambda inner: st.tuples(LABEL, st.lists(inner, min_size=1, max_size=3)), max_leaves=6)
