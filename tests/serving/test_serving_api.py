@@ -74,6 +74,15 @@ def found(answer: Any) -> list[list[dict[str, Any]]]:
     return [result["spans"] for result in answer.json()["results"]]
 
 
+@pytest.mark.parametrize("run", ["(", "'s", "$-"])
+def test_a_run_of_punctuation_does_not_stop_the_server(client: TestClient, run: str) -> None:
+    """spaCy's tokenizer would need minutes for 50,000 of them, and hold Python's lock."""
+    for length, status in ((300, 200), (302, 422)):
+        answer = client.post("/annotate", json={"texts": ["Riga", f"a{run * (length // len(run))} b{run}"]})
+        assert answer.status_code == status
+    assert "`texts[1]` can't be used: A text should have at most 300 punctuation" in answer.json()["message"]
+
+
 @pytest.mark.filterwarnings("ignore:.*BW16")
 @pytest.mark.parametrize(
     "options",
