@@ -248,7 +248,7 @@ def _make_doc(
         for first, last, label, entity in _mentions(sentence, path, problems):
             rows, start, end = sentence.rows, places[first], places[last]
             line = rows[first].line
-            if start.start == end.end:
+            if start.start == end.end or all(row.kind for row in rows[first : last + 1]):
                 # Such as the subject that many languages leave out. It is nowhere in the text.
                 problems.add("empty", path, line, label, intended=True)
             elif not pronouns and all(rows[i].is_pronoun or rows[i].kind for i in range(first, last + 1)):
@@ -289,7 +289,11 @@ def _add_tokens(rows: list[Row], words: list[str], spaces: list[bool]) -> list[P
             words.append(row.form)
             spaces.append(space)
         n = len(words)
-        places.append(Place(n if row.kind else n - 1, n, begins, ends))
+        if row.kind == "." and multiword is not None and is_fused and row.first < multiword.last:
+            # An empty node between words that are one token has the place of that token.
+            places.append(Place(n - 1, n, False, False))
+        else:
+            places.append(Place(n if row.kind else n - 1, n, begins, ends))
     return places
 
 

@@ -182,6 +182,18 @@ def test_empty_nodes(tmp_path: Path) -> None:
     assert problems.counts == {"empty": 1}
 
 
+@pytest.mark.parametrize("cells", [("_", "(1-x", "1)"), ("(1-x", "1)", "_")])
+def test_empty_nodes_inside_a_multiword_token(tmp_path: Path, cells: tuple[str, str, str]) -> None:
+    """A mention of such a node and of a word has the token of the word. It is wider than the mention."""
+    a, b, c = (f" X Entity={cell}" if cell != "_" else "" for cell in cells)
+    text = FIELDS + sentence("1-2 du", f"1 de{a}", f"1.1 _{b}", f"2 le{c}", "3 z")
+    [doc] = read(tmp_path, text, problems := Problems())
+    assert spans_of(doc) == [(0, 1, "x")] and problems.counts == {"widened": 1}
+    text = FIELDS + sentence("1-2 du", "1 de", "1.1 _ X Entity=(1-x)", "2 le", "3 z")
+    [doc] = read(tmp_path, text, problems := Problems(strict=True))
+    assert not spans_of(doc) and problems.counts == {"empty": 1}
+
+
 def test_brackets_of_a_multiword_token(tmp_path: Path) -> None:
     """They belong to its words."""
     text = FIELDS + sentence("1-2 We'll _ Entity=(1-x)", "1 We X Entity=(2-x)", "2 'll")
