@@ -37,14 +37,18 @@ def read_brat(
     YIELDS (Doc): The documents, sorted by name.
     RAISES (ValueError): If a file is missing or not in the format.
     """
-    files = set(source_files(path, (TEXT, ANNOTATIONS)))
+    files = source_files(path, (TEXT, ANNOTATIONS))
     if path.is_file():
-        files.update(file for file in map(path.with_suffix, (TEXT, ANNOTATIONS)) if file.is_file())
-    for text_path in sorted({file.with_suffix(TEXT) for file in files}):
-        annotations_path = text_path.with_suffix(ANNOTATIONS)
-        for file, other in ((text_path, annotations_path), (annotations_path, text_path)):
-            if file not in files:
-                raise ValueError(Errors.B031.format(path=other, missing=file.name))
+        files = [file for file in path.parent.iterdir() if file.stem == path.stem and file.is_file()]
+    # Endings may have capitals.
+    pairs: dict[Path, dict[str, Path]] = {}
+    for file in sorted(files):
+        pairs.setdefault(file.with_suffix(TEXT), {}).setdefault(file.suffix.lower(), file)
+    for named, pair in sorted(pairs.items()):
+        for ending, other in ((TEXT, ANNOTATIONS), (ANNOTATIONS, TEXT)):
+            if ending not in pair:
+                raise ValueError(Errors.B031.format(path=pair[other], missing=named.with_suffix(ending).name))
+        text_path, annotations_path = pair[TEXT], pair[ANNOTATIONS]
         text = whole_text(text_path)
         doc = nlp.tokenizer(text)
         annotations = list(_read_annotations(annotations_path, text, problems))

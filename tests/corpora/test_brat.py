@@ -98,6 +98,15 @@ def test_brat_sentences(tmp_path: Path) -> None:
     assert [sentence.text.strip() for sentence in doc.sents] == ["One rose. Two fell.", "Three stood.", "Four."]
 
 
+def test_brat_endings_in_capitals(tmp_path: Path) -> None:
+    path = write(tmp_path, "x", "Riga", "T1\tGPE 0 4\tRiga")
+    path.rename(tmp_path / "x.ANN")
+    (tmp_path / "x.txt").rename(tmp_path / "x.TXT")
+    for place in (tmp_path, tmp_path / "x.ANN", tmp_path / "x.TXT"):
+        [doc] = read_brat(place, NLP, problems=Problems(strict=True))
+        assert spans_of(doc) == [(0, 1, "GPE")]
+
+
 def test_brat_folders(tmp_path: Path) -> None:
     """Subfolders and names with dots. A document without annotations has an empty group."""
     write(tmp_path / "b", "x.1", "Riga.", "T1\tGPE 0 4\tRiga")
