@@ -298,7 +298,7 @@ class Errors:
         "[B083] The body has the type {given!r}. Send JSON in UTF-8, with the header `Content-Type: application/json`."
     )
     B084 = (
-        "[B084] More than {most:,} spans were found, which is the most per answer. Set a higher threshold, or send "
+        "[B084] More than {most:,} {what} were found, which is the most per answer. Set a higher threshold, or send "
         "fewer or shorter texts, or fewer labels."
     )
     B085 = "[B085] The body did not arrive within {seconds:g} seconds. Send the request again."

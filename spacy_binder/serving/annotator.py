@@ -27,6 +27,8 @@ CHARACTERS = 1000
 # Characters of a message of the pipeline that are repeated.
 LONGEST_MESSAGE = 500
 SCORE_DIGITS = 6
+# The most characters that the spans of an answer have together. Spans that overlap repeat their text.
+MAX_CHARACTERS = 10_000_000
 
 SpansT = list[dict[str, Any]]
 
@@ -52,6 +54,16 @@ class Options(NamedTuple):
 def weigh(text: str) -> int:
     """RETURNS (int): As how many texts of a batch a text counts."""
     return 1 + len(text) // CHARACTERS
+
+
+def check_size(n_spans: int, most: int, n_characters: int) -> None:
+    """Stop if an answer would have more spans, or more characters of spans, than it may.
+
+    RAISES (ProblemError): If so (422).
+    """
+    for n, limit, what in ((n_spans, most, "spans"), (n_characters, MAX_CHARACTERS, "characters of spans")):
+        if n > limit:
+            raise ProblemError(422, Errors.B084.format(most=limit, what=what))
 
 
 class Annotator:
@@ -128,8 +140,7 @@ class Annotator:
 
     def _spans_of(self, doc: Doc, key: str) -> SpansT:
         group, text = doc.spans[key], doc.text
-        if len(group) > self._max_spans:
-            raise ProblemError(422, Errors.B084.format(most=self._max_spans))
+        check_size(len(group), self._max_spans, sum(span.end_char - span.start_char for span in group))
         return [
             {
                 "start": (start := span.start_char),

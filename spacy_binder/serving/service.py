@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from ..errors import Errors
-from .annotator import Annotator, Options, SpansT, weigh
+from .annotator import Annotator, Options, SpansT, check_size, weigh
 from .batching import Batcher, Job, NotRunningError
 from .metrics import ServerMetrics
 from .problems import ProblemError
@@ -113,8 +113,8 @@ class Service:
             clock.cancel()
             watch.cancel()
             self.batcher.cancel(job)
-        if sum(map(len, found)) > self.limits.spans:
-            raise ProblemError(422, Errors.B084.format(most=self.limits.spans))
+        n_characters = sum(len(span["text"]) for spans in found for span in spans)
+        check_size(sum(map(len, found)), self.limits.spans, n_characters)
         return found
 
 

@@ -14,6 +14,8 @@ from served_pipelines import SECONDS, Gate, load_with_gate, sample, served, serv
 from spacy.language import Language
 from spacy.tokens import DocBin
 
+from spacy_binder.serving import annotator
+
 LIMITS = {
     "body_bytes": 4000,
     "texts": 4,
@@ -395,6 +397,19 @@ def test_too_many_spans(nlp: Language, texts: list[str]) -> None:
         assert len(found(client.post("/annotate", json={"texts": texts[:1]}))[0]) <= 5
         answer = client.post("/annotate", json={"texts": texts, "threshold": 0.0})
         assert answer.status_code == 422 and answer.json()["code"] == "B084"
+
+
+@pytest.mark.filterwarnings("ignore:.*BW04")
+def test_too_many_characters_of_spans(nlp: Language, texts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one text, and of all texts together. Else a small request could have a huge answer."""
+    with served(nlp) as client:
+        spans = found(client.post("/annotate", json={"texts": texts[:2], "threshold": 0.0}))
+        sizes = [sum(len(span["text"]) for span in of_text) for of_text in spans]
+        for most, status in ((sum(sizes), 200), (sum(sizes) - 1, 422), (min(sizes) - 1, 422)):
+            monkeypatch.setattr(annotator, "MAX_CHARACTERS", most)
+            answer = client.post("/annotate", json={"texts": texts[:2], "threshold": 0.0})
+            assert answer.status_code == status
+    assert "B084" in answer.text and "characters of spans" in answer.text
 
 
 def test_warnings_go_to_the_log(nlp: Language, caplog: pytest.LogCaptureFixture) -> None:
