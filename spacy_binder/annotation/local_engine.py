@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
+from itertools import chain, islice, repeat
 from multiprocessing import get_context, parent_process
 from threading import Thread
 
@@ -22,6 +22,8 @@ from .shards import Record, ShardFolder
 SHARD_BYTES = 64 << 20
 # Batches per worker that are read ahead.
 AHEAD = 2
+# The error of a row on which its process was killed, and the rows in sequence with it after which a run stops.
+KILLED, MOST_DEATHS = "The process that annotated it was killed, twice.", 3
 
 BatchesT = Iterator[Sequence[AnnotatedRow]]
 
@@ -43,30 +45,84 @@ def annotate_in_processes(
 ) -> BatchesT:
     """Annotate batches in several processes. Each loads the pipeline once.
 
+    If a process is killed, the rows that it may have had are tried one by one. One on which it dies again has failed.
+
     batches (Iterable[Sequence[Row]]): The rows.
     settings (ModelSettings): The pipeline.
     shards (ShardWriter): How rows are read, and written with spans.
     workers (int): The number of processes. They share the processor's cores.
     YIELDS (Sequence[AnnotatedRow]): The batches, in order.
-    RAISES (ValueError): If a process was killed, such as for want of memory.
+    RAISES (ValueError): If a process is killed on one row after the other, such as for want of memory.
     """
     threads = max(1, (os.cpu_count() or 1) // workers)
-    # A fork would have the locks of torch's threads, but not the threads.
-    pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(settings, shards, threads)
-    )
-    pending: deque[Future[list[AnnotatedRow]]] = deque()
+    pool = _start_pool(workers, settings, shards, threads)
+    pending: deque[tuple[Sequence[Row], Future[list[AnnotatedRow]]]] = deque()
+    n_deaths = 0
     try:
-        for batch in batches:
-            pending.append(pool.submit(_annotate, batch))
-            if len(pending) >= AHEAD * workers:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    except BrokenProcessPool:
-        raise ValueError(Errors.B095) from None
+        for batch in chain(batches, repeat(None)):
+            if batch is not None:
+                pending.append((batch, _submit(pool, batch)))
+            if batch is not None and len(pending) < AHEAD * workers:
+                continue
+            if not pending:
+                return
+            first, future = pending.popleft()
+            try:
+                done = future.result()
+            except BrokenProcessPool:
+                pool.shutdown(cancel_futures=True)
+                done, n_deaths = _annotate_one_by_one(first, settings, shards, threads, n_deaths)
+                pool = _start_pool(workers, settings, shards, threads)
+                pending = deque((batch, _submit(pool, batch)) for batch, _ in pending)
+            yield done
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _start_pool(workers: int, settings: ModelSettings, shards: ShardWriter, threads: int) -> ProcessPoolExecutor:
+    # A fork would have the locks of torch's threads, but not the threads.
+    return ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(settings, shards, threads)
+    )
+
+
+def _submit(pool: ProcessPoolExecutor, batch: Sequence[Row]) -> Future[list[AnnotatedRow]]:
+    """RETURNS (Future): The rows, or the error that a process was killed, also if that was before."""
+    try:
+        return pool.submit(_annotate, batch)
+    except BrokenProcessPool as error:
+        future: Future[list[AnnotatedRow]] = Future()
+        future.set_exception(error)
+        return future
+
+
+def _annotate_one_by_one(
+    batch: Sequence[Row], settings: ModelSettings, shards: ShardWriter, threads: int, n_deaths: int
+) -> tuple[list[AnnotatedRow], int]:
+    """RETURNS (tuple): The rows, and how many of the last ones in sequence a process died on."""
+    done: list[AnnotatedRow] = []
+    pool: ProcessPoolExecutor | None = None
+    try:
+        for row in batch:
+            # Twice, because somebody may have killed the process.
+            for _ in range(2):
+                pool = pool or _start_pool(1, settings, shards, threads)
+                try:
+                    done += _submit(pool, [row]).result()
+                    n_deaths = 0
+                    break
+                except BrokenProcessPool:
+                    pool.shutdown()
+                    pool = None
+            else:
+                done.append(AnnotatedRow(row.id, row.place, b"", KILLED, 0))
+                n_deaths += 1
+                if n_deaths == MOST_DEATHS:
+                    raise ValueError(Errors.B095)
+    finally:
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
+    return done, n_deaths
 
 
 # The pipeline of this process, where it is a worker.

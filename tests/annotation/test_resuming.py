@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from multiprocessing import active_children
 from pathlib import Path
 
+import dying_workers
 import pytest
 import spacy
 from annotated_files import annotate, read_json, read_rows, require_equal, sentences, write_rows
 
+from spacy_binder.annotation import local_engine, parquet_rows
 from spacy_binder.annotation import manifest as manifests
-from spacy_binder.annotation import parquet_rows
 from spacy_binder.annotation.annotator import ModelSettings, model_checksum
 from spacy_binder.annotation.formats import Fields, open_source
 from spacy_binder.annotation.local_engine import annotate_in_processes, remaining_batches
@@ -61,7 +62,7 @@ def test_full_disk(
 
 
 def test_killed_worker(trained: tuple[Path, Path], tmp_path: Path) -> None:
-    """It is an error, and no wait for ever."""
+    """Another one does its rows, and there is no wait for ever."""
     rows = write_rows(tmp_path / "in.jsonl", ({"id": i, "text": "Riga"} for i in range(50)))
     source = open_source(rows, "auto", Fields("text", "id", ""), by_line=False, spans_key="sc")
     batches = remaining_batches(source, [], 1)
@@ -69,8 +70,28 @@ def test_killed_worker(trained: tuple[Path, Path], tmp_path: Path) -> None:
     assert [row.id for row in next(done)] == ["0"]
     [worker] = active_children()
     worker.kill()
+    assert [(row.id, row.error) for [row] in done] == [(str(i), "") for i in range(1, 50)]
+    assert not active_children()
+
+
+def test_rows_that_kill_their_worker_have_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All others are annotated. If nearly all do, it is not the rows."""
+    monkeypatch.setattr(local_engine, "_annotate", dying_workers.annotate_or_die)
+    monkeypatch.setattr(local_engine, "_start_worker", dying_workers.start)
+
+    def run(*texts: str) -> list:
+        rows = write_rows(tmp_path / "in.jsonl", ({"id": i, "text": text} for i, text in enumerate(texts)))
+        source = open_source(rows, "auto", Fields("text", "id", ""), by_line=False, spans_key="sc")
+        batches = remaining_batches(source, [], 2)
+        done = annotate_in_processes(batches, ModelSettings("none"), source.shards, workers=1)
+        return [row for batch in done for row in batch]
+
+    done = run("Riga", "deadly", "Oslo")
+    assert [(row.id, bool(row.content)) for row in done] == [("0", True), ("1", False), ("2", True)]
+    assert done[1].error == local_engine.KILLED
+    monkeypatch.setattr(local_engine, "MOST_DEATHS", 1)
     with pytest.raises(ValueError, match="B095"):
-        list(done)
+        run("deadly", "Riga")
     assert not active_children()
 
 
