@@ -28,7 +28,7 @@ LABEL_PATTERN = rf"^[^{CONTROL}]*[^\s{CONTROL}][^{CONTROL}]*$"
 VISIBLE = rf"[^\s{CONTROL}]"
 # What spaCy's tokenizer takes off a word one by one. A run of it takes time by the square of its length, in which the
 # whole server stands still: two seconds for 3,000 brackets. The longest text of shorter runs takes about as long.
-AFFIXES = re.compile(r"(?:['\u2019][sS]|[^\w\s])+")
+AFFIXES = re.compile(r"(?:['\u2019][sS]|[^\w\s]|_)+")
 MAX_AFFIXES = 300
 
 

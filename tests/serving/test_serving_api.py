@@ -76,7 +76,7 @@ def found(answer: Any) -> list[list[dict[str, Any]]]:
     return [result["spans"] for result in answer.json()["results"]]
 
 
-@pytest.mark.parametrize("run", ["(", "'s", "$-"])
+@pytest.mark.parametrize("run", ["(", "'s", "$-", "_"])
 def test_a_run_of_punctuation_does_not_stop_the_server(client: TestClient, run: str) -> None:
     """spaCy's tokenizer would need minutes for 50,000 of them, and hold Python's lock."""
     for length, status in ((300, 200), (302, 422)):
