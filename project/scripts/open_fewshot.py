@@ -53,12 +53,13 @@ def main(
     name = find_component(nlp)
     done: list[dict[str, Any]] = []
     for domain in chosen:
-        files = [config, datasets / f"crossner-{domain}" / "labels.json", test / f"crossner-{domain}.spacy"]
-        checksum = checksum_of(of_model, [*files, *sorted((assets / f"crossner-{domain}").glob("train*"))])
+        labels, gold = datasets / f"crossner-{domain}" / "labels.json", test / f"crossner-{domain}.spacy"
+        trained_on = sorted((assets / f"crossner-{domain}").glob("train*"))
+        checksum = checksum_of(of_model, [config, labels, gold, *trained_on])
         kept = [row for row in rows if row.get("checksum") == checksum and row["draw"] < draws]
         done += kept
         seen = {(row["n"], row["way"], row["draw"]) for row in kept}
-        given = json.loads(files[1].read_text(encoding="utf8"))
+        given = json.loads(labels.read_text(encoding="utf8"))
         types = describe_types(given, MODES[-1])
         train = read_part(f"crossner-{domain}", "train", assets, datasets, nlp, Problems())
         sentences = list(leave_out_misc(train, given))
@@ -66,12 +67,12 @@ def main(
             for n, steps in STEPS.items():
                 shots = draw_shots(sentences, types, n, seed=draw)
                 if not shots:
-                    msg.fail(f"No sentence of crossner-{domain} has a span of a type of {files[1]}", exits=1)
+                    msg.fail(f"No sentence of crossner-{domain} has a span of a type of {labels}", exits=1)
                 for way in WAYS:
                     if (n, way, draw) in seen:
                         continue
                     pipeline, words = prepare(way, model, config, types, shots, steps, draw)
-                    f = measure(predict(pipeline, find_component(pipeline), files[2], words), types)["f"]
+                    f = measure(predict(pipeline, find_component(pipeline), gold, words), types)["f"]
                     row = {"domain": domain, "n": n, "way": way, "draw": draw, "sentences": len(shots), "f": f or 0.0}
                     row["checksum"] = checksum
                     done.append(row)

@@ -171,9 +171,10 @@ def _describe(labels: dict[str, int], path: Path | None) -> dict[str, Any]:
             known = json.loads(path.read_text(encoding="utf8"))
         except json.JSONDecodeError as error:
             raise wrong_format(path, error.lineno, f"not JSON ({error.msg})", expected) from None
-        if not isinstance(known, dict):
-            raise wrong_format(path, 1, f"{str(known)[:60]!r}", expected)
-        check_setting("binder_ner", "labels", known)
+        try:
+            check_setting("binder_ner", "labels", known)
+        except ValueError:
+            raise wrong_format(path, 1, f"{str(known)[:60]!r}", expected) from None
     new = sorted(label for label in labels if label not in known)
     return {**known, **{label: default_description(label) for label in new}}
 

@@ -300,8 +300,8 @@ def make_label_studio_corpus(
     """Train from Label Studio's exports JSON and JSON-MIN.
 
     text_name (str): Name of the text in the labelling interface, `value="$text"`. Defaults to "text".
-    label_name (str): Name of the labels there, `<Labels name="label">`. JSON-MIN has the spans under it. Defaults to
-        "": each name that has spans.
+    label_name (str): Name of the labels there, `<Labels name="label">`. JSON-MIN has the spans under it, and JSON
+        names it with each span. Defaults to "": the spans of all names.
     """
     options = {"text_name": text_name, "label_name": label_name}
     return SourceCorpus(read_label_studio, path, spans_key, strict, max_length, augmenter, annotated, **options)

@@ -129,9 +129,9 @@ def test_nothing_is_overwritten(parts: tuple[Path, Path], tmp_path: Path) -> Non
     assert output.exists()
     expected = {"PER": "my own words", "GPE": "Countries, cities, states"}
     assert json.loads(labels.read_text(encoding="utf8")) == expected
-    for broken, code in (("{", "B013"), ("[1]", "B013"), ('{"PER": 1}', "B006"), ('{"PER": [1]}', "B006")):
+    for broken in ("{", "[1]", '{"PER": 1}', '{"PER": [1]}', '{"PER": {"examples": 1}}'):
         labels.write_text(broken, encoding="utf8")
-        assert code in run(*parts, "-o", output, "--force", exit_code=1)
+        assert "B013" in run(*parts, "-o", output, "--force", exit_code=1)
         assert labels.read_text(encoding="utf8") == broken
 
 
