@@ -15,11 +15,11 @@ from .layers.openvino import ENGINES
 from .layers.saved_encoder import check_options
 from .layers.span_scorer import INITIAL_PROJECTIONS, SPAN_DROPOUTS, SpanScorerSettings, span_scorer
 from .layers.text_encoder import NAME, TextEncoderSettings, text_encoder
-from .layers.type_encoder import POOLINGS, TypeEncoderSettings, shared_type_encoder, type_encoder
+from .layers.type_encoder import POOLINGS, SHARED, TypeEncoderSettings, shared_type_encoder, type_encoder
 from .layers.types import BinderInput, BinderOutput, EncodedText
 
 # Names of layers that listen to other components, or give what those do.
-SHARED = {"transformer-listener", "transformer", "tok2vec-listener"}
+LISTENING = {"transformer-listener", "transformer", "tok2vec-listener"}
 
 
 def build_binder(
@@ -32,8 +32,9 @@ def build_binder(
 
     text_encoder (Model): Encodes the text, like `spacy_binder.TextEncoder.v1`.
     scorer (Model): Compares words and spans with types, like `spacy_binder.SpanScorer.v1`.
-    type_encoder (Model, optional): Encodes the descriptions of types, like `spacy_binder.TypeEncoder.v1`. If None, the
-        default, the text encoder encodes them too: one set of weights. If it has no name, it takes the text encoder's.
+    type_encoder (Model, optional): Encodes the descriptions of types, like `spacy_binder.TypeEncoder.v1`. If it has no
+        name, it takes the text encoder's. None, the default, is as `spacy_binder.SharedTypeEncoder.v1`: the text
+        encoder encodes them too, so that there is one set of weights.
     clip_together (bool): Whether the optimizer's `grad_clip` holds for the norm of all gradients together, as in the
         published code. If not, the default, it holds for text encoder, type encoder and scorer each.
     RETURNS (Model): The model of `binder_ner`.
@@ -41,12 +42,14 @@ def build_binder(
         encoder of its own, or if the text encoder gives something else than windows.
     """
     names = {node.name for node in text_encoder.walk()}
-    if text_encoder.name != LISTENER and names & SHARED:
+    if text_encoder.name != LISTENER and names & LISTENING:
         raise ValueError(Errors.B064.format(text_encoder=text_encoder.name))
     if type_encoder is None:
+        type_encoder = build_shared_type_encoder()
+    if type_encoder.name == SHARED:
         if text_encoder.name != NAME:
             raise ValueError(Errors.B012.format(setting="type_encoder", text_encoder=text_encoder.name))
-        type_encoder = shared_type_encoder(text_encoder)
+        type_encoder.layers.append(text_encoder)
     _name_type_encoder(type_encoder, text_encoder)
     return binder(BinderSettings(clip_together), text_encoder, type_encoder, scorer)
 
@@ -216,6 +219,26 @@ def build_type_encoder(
             transformer_config=transformer_config,
         )
     )
+
+
+def build_shared_type_encoder(
+    max_length: int = 128, mixed_precision: bool = False, pooling: str = "cls"
+) -> Model[list[str], Any]:
+    """Build a type encoder that has the weights of the text encoder (`spacy_binder.SharedTypeEncoder.v1`).
+
+    So a saved pipeline is half as large. The text encoder has to be `spacy_binder.TextEncoder.v1`.
+
+    max_length (int): The most wordpieces per description. Fewer, if the encoder has fewer positions. The rest of a
+        longer one is cut off. Defaults to 128.
+    mixed_precision (bool): Whether to multiply in bfloat16 for descriptions. Defaults to False.
+    pooling (str): What the vector of a description is: "cls", the default, that of its [CLS], or "mean", the mean over
+        its wordpieces.
+    RETURNS (Model): The type encoder, which `spacy_binder.Binder.v1` connects with the text encoder.
+    RAISES (ValueError): If a setting is out of its range.
+    """
+    _at_least(3, max_length=max_length)
+    check_name("pooling", pooling, POOLINGS)
+    return shared_type_encoder(TypeEncoderSettings("", False, max_length, mixed_precision, pooling))
 
 
 def build_baked_types() -> Model[list[str], Any]:

@@ -13,8 +13,10 @@ from spacy.cli._util import app
 from spacy.language import Language
 from spacy.util import load_config
 from thinc.api import Adam, Optimizer
+from transformers import AutoModel, AutoTokenizer
 from typer.testing import CliRunner
 
+from spacy_binder.architectures import build_shared_type_encoder
 from spacy_binder.pipeline import BinderNER
 
 BLOCK = "components.binder_ner.model"
@@ -92,6 +94,34 @@ def test_types_follow_in_configs_that_spacy_fills_and_builds(tmp_path: Path) -> 
     nlp = spacy.load(tmp_path / "saved", config={f"{BLOCK}.text_encoder.name": other})
     nlp.initialize()
     assert families_of(nlp) == ["mpnet", "mpnet"]
+
+
+def test_types_with_the_weights_of_the_text_encoder(tiny_encoder: str, tmp_path: Path) -> None:
+    """By the mean over the wordpieces. The weights are saved once, and learn from both."""
+    shared = {"@architectures": "spacy_binder.SharedTypeEncoder.v1", "pooling": "mean", "max_length": 6}
+    nlp = spacy.blank("en")
+    config = binder_config(tiny_encoder)
+    nlp.add_pipe("binder_ner", config={"model": {**config["model"], "type_encoder": shared}})
+    examples = demo_examples(nlp, ["news-01"], max_sentences=2)
+    optimizer = nlp.initialize(lambda: examples)
+    text, inputs = "names of ferries and other ships", {"max_length": 6, "truncation": True, "return_tensors": "pt"}
+    with torch.no_grad():
+        [states] = (
+            AutoModel.from_pretrained(tiny_encoder)
+            .eval()(**AutoTokenizer.from_pretrained(tiny_encoder)(text, **inputs))
+            .last_hidden_state
+        )
+    pipe: Any = nlp.get_pipe("binder_ner")
+    assert len(states) == 6
+    torch.testing.assert_close(pipe.model.layers[1].predict([text])[0], states.mean(0), atol=1e-5, rtol=1e-5)
+    nlp.update(examples, sgd=optimizer)
+    vector = pipe.model.layers[1].predict([text])
+    nlp.to_disk(tmp_path)
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 1
+    again: Any = spacy.load(tmp_path).get_pipe("binder_ner")
+    assert torch.equal(again.model.layers[1].predict([text]), vector)
+    with pytest.raises(ValueError, match=r"B016.*pooling.*cls, mean"):
+        build_shared_type_encoder(pooling="max")
 
 
 def test_types_cannot_follow_a_listener() -> None:

@@ -45,3 +45,28 @@ def pad(values: Ints1d, lengths: Ints1d, *, fill: int = 0) -> Ints2d:
     rows = numpy.full((len(lengths), width), fill, dtype="int64")
     rows[numpy.arange(width) < lengths[:, None]] = values
     return rows
+
+
+def cheapest_groups(lengths: Ints1d, max_wordpieces: int, cost: int) -> list[tuple[int, int]]:
+    """Group rows so that they cost as little as possible together, padding included.
+
+    lengths (Ints1d): Wordpieces of each row, the longest first, shape (n,).
+    max_wordpieces (int): The most wordpieces per group, padding included. A longer row is a group of its own.
+    cost (int): What a group costs beside its wordpieces, in wordpieces.
+    RETURNS (list[tuple[int, int]]): Start and end of each group.
+    """
+    n = len(lengths)
+    least = numpy.full(n + 1, numpy.iinfo("int64").max)
+    least[0] = 0
+    start_of = numpy.zeros(n + 1, dtype="int64")
+    for start, length in enumerate(lengths.tolist()):
+        size = min(n - start, max(1, max_wordpieces // length))
+        costs = least[start] + cost + length * numpy.arange(1, size + 1)
+        ends = slice(start + 1, start + size + 1)
+        start_of[ends] = numpy.where(costs < least[ends], start, start_of[ends])
+        least[ends] = numpy.minimum(least[ends], costs)
+    groups, end = [], n
+    while end > 0:
+        groups.append((int(start_of[end]), end))
+        end = groups[-1][0]
+    return groups[::-1]

@@ -8,7 +8,7 @@ from typing import Optional
 
 import numpy
 
-from .arrays import Bools1d, Ints1d, Ints2d, pad, ranges, start_offsets
+from .arrays import Bools1d, Ints1d, Ints2d, cheapest_groups, pad, ranges, start_offsets
 from .wordpieces import Wordpieces
 
 
@@ -100,7 +100,7 @@ class Windows:
         """
         order = numpy.argsort(-self.lengths, kind="stable")[first::step]
         if cost is not None:
-            for start, end in _cheapest_groups(self.lengths[order], max_wordpieces, cost):
+            for start, end in cheapest_groups(self.lengths[order], max_wordpieces, cost):
                 yield order[start:end]
             return
         start = 0
@@ -108,25 +108,6 @@ class Windows:
             size = max(1, max_wordpieces // int(self.lengths[order[start]]))
             yield order[start : start + size]
             start += size
-
-
-def _cheapest_groups(lengths: Ints1d, max_wordpieces: int, cost: int) -> list[tuple[int, int]]:
-    """RETURNS (list): Start and end of each group of lengths, which fall. They cost least, padding included."""
-    n = len(lengths)
-    least = numpy.full(n + 1, numpy.iinfo("int64").max)
-    least[0] = 0
-    start_of = numpy.zeros(n + 1, dtype="int64")
-    for start, length in enumerate(lengths.tolist()):
-        size = min(n - start, max(1, max_wordpieces // length))
-        costs = least[start] + cost + length * numpy.arange(1, size + 1)
-        ends = slice(start + 1, start + size + 1)
-        start_of[ends] = numpy.where(costs < least[ends], start, start_of[ends])
-        least[ends] = numpy.minimum(least[ends], costs)
-    groups, end = [], n
-    while end > 0:
-        groups.append((int(start_of[end]), end))
-        end = groups[-1][0]
-    return groups[::-1]
 
 
 def cut_words(word_start: Ints1d, sentence: Ints1d, *, capacity: int, stride: int) -> list[tuple[int, int]]:

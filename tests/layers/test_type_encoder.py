@@ -84,6 +84,32 @@ def test_pooling(tiny_encoder: str, learn: bool) -> None:
         build_type_encoder(tiny_encoder, pooling="max")
 
 
+def test_gradients_of_descriptions_of_different_lengths(
+    tiny_encoder: str, encoded: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are encoded in several passes, short ones together. Vectors and gradients are those of each one alone."""
+    monkeypatch.setattr(type_encoder_module, "PASS_COST", 8)
+    layer = build_type_encoder(tiny_encoder, pooling="mean", transformer_config=NO_DROPOUT)
+    layer.initialize()
+    texts = ["food", "names of cities, rivers, seas and all other places that have a name", "people", "a dish"]
+    found, backprop = layer(texts, is_train=True)
+    assert encoded == [[texts[1]], ["food", "people", "a dish"]]
+    gradients = torch.randn(found.shape, generator=torch.Generator().manual_seed(0))
+    backprop(gradients)
+    shim: Any = layer.shims[0]
+    learned = {name: param.grad for name, param in shim.module.transformer.named_parameters()}
+    encoder = AutoModel.from_pretrained(tiny_encoder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
+    for text, row, gradient in zip(texts, found, gradients, strict=True):
+        vector = encoder(**tokenizer(text, return_tensors="pt")).last_hidden_state[0].mean(0)
+        torch.testing.assert_close(row, vector, atol=1e-5, rtol=1e-5)
+        vector.backward(gradient)
+    expected = {name: param.grad for name, param in encoder.named_parameters() if param.grad is not None}
+    assert expected.keys() <= learned.keys()
+    for name, gradient in expected.items():
+        torch.testing.assert_close(learned[name], gradient, atol=1e-4, rtol=1e-4)
+
+
 def test_types_are_encoded_once(tiny_nlp: Language, pipe: BinderNER, encoded: list[list[str]]) -> None:
     list(tiny_nlp.pipe(["Oslo", "Bergen", "Bodø"], batch_size=1))
     assert sorted(flat(encoded)) == sorted(pipe.label_data.values())
