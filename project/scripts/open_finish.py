@@ -13,7 +13,7 @@ from wasabi import msg
 from spacy_binder.analysis.component import find_component, get_component
 
 # The threshold of types that users describe. What fits trained types is too high for others: docs/results/open.md.
-OF_NEW_TYPES = 0.5
+THRESHOLD_OF_NEW_TYPES = 0.5
 
 
 def main(model: Path, settings: Path, output: Path, gpu_id: int = -1) -> None:
@@ -32,11 +32,11 @@ def main(model: Path, settings: Path, output: Path, gpu_id: int = -1) -> None:
     header = ("Threshold", *(f"F1 of {corpus}" for corpus in corpora), "Mean")
     msg.table(shown, header=header, divider=True, aligns=("r",) * len(header))
     labels = json.loads((settings / "general.json").read_text(encoding="utf8"))
-    pipe.cfg.update(labels=labels, threshold=OF_NEW_TYPES, thresholds=dict.fromkeys(labels, threshold))
+    pipe.cfg.update(labels=labels, threshold=THRESHOLD_OF_NEW_TYPES, thresholds=dict.fromkeys(labels, threshold))
     nlp.meta.update(srsly.read_json(settings / "meta.json"))  # type: ignore[arg-type]
     output.parent.mkdir(parents=True, exist_ok=True)
     nlp.to_disk(output)
-    said = f"their threshold {threshold:.2f}, and {OF_NEW_TYPES} for all others"
+    said = f"their threshold {threshold:.2f}, and {THRESHOLD_OF_NEW_TYPES} for all others"
     msg.good(f"Saved the pipeline with {len(labels)} types, {said}", str(output))
 
 
