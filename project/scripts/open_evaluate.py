@@ -32,8 +32,7 @@ def main(model: Path, test: Path, datasets: Path, output: Path, sentences: int =
         # The page shows what names and descriptions find together.
         drawn += docs
         labels.update(types)
-    cfg = get_component(nlp, name).cfg
-    summary = summarize(domains, cfg["threshold"], cfg["thresholds"])
+    summary = summarize(domains, get_component(nlp, name).cfg["threshold"])
     msg.table(rows_of(summary), header=HEADER, divider=True, aligns=("l", *"r" * (len(HEADER) - 1)))
     page = report_page(drawn, metrics(drawn, sorted(labels)), title="CrossNER", model=model.name, n_sentences=sentences)
     output.parent.mkdir(parents=True, exist_ok=True)

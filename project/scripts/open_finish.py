@@ -1,4 +1,4 @@
-"""Finish the trained open pipeline: give it general types to begin with, and choose their threshold."""
+"""Finish the trained open pipeline: choose its threshold, and give it general types to begin with."""
 
 import json
 from pathlib import Path
@@ -12,12 +12,9 @@ from wasabi import msg
 
 from spacy_binder.analysis.component import find_component, get_component
 
-# The threshold of types that users describe. What fits trained types is too high for others: docs/results/open.md.
-THRESHOLD_OF_NEW_TYPES = 0.5
-
 
 def main(model: Path, settings: Path, output: Path, gpu_id: int = -1) -> None:
-    """Save MODEL to OUTPUT with the types of SETTINGS. Their threshold is chosen on the development part of MODEL."""
+    """Save MODEL to OUTPUT with a threshold that is chosen on its development part, and with the types of SETTINGS."""
     setup_gpu(gpu_id, silent=True)
     nlp = spacy.load(model)
     name = find_component(nlp)
@@ -32,12 +29,11 @@ def main(model: Path, settings: Path, output: Path, gpu_id: int = -1) -> None:
     header = ("Threshold", *(f"F1 of {corpus}" for corpus in corpora), "Mean")
     msg.table(shown, header=header, divider=True, aligns=("r",) * len(header))
     labels = json.loads((settings / "general.json").read_text(encoding="utf8"))
-    pipe.cfg.update(labels=labels, threshold=THRESHOLD_OF_NEW_TYPES, thresholds=dict.fromkeys(labels, threshold))
+    pipe.cfg.update(labels=labels, threshold=threshold, thresholds={})
     nlp.meta.update(srsly.read_json(settings / "meta.json"))  # type: ignore[arg-type]
     output.parent.mkdir(parents=True, exist_ok=True)
     nlp.to_disk(output)
-    said = f"their threshold {threshold:.2f}, and {THRESHOLD_OF_NEW_TYPES} for all others"
-    msg.good(f"Saved the pipeline with {len(labels)} types, {said}", str(output))
+    msg.good(f"Saved the pipeline with {len(labels)} types and the threshold {threshold:.2f}", str(output))
 
 
 if __name__ == "__main__":

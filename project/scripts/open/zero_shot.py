@@ -39,7 +39,7 @@ def describe_types(labels: Mapping[str, str], mode: str) -> dict[str, Any]:
 
 
 def predict(nlp: Language, name: str, path: Path, types: Mapping[str, Any]) -> list[EvaluatedDoc]:
-    """Find types in the docs of a file, as with labels for one call. Of spans that overlap, the best is kept.
+    """Find types in the docs of a file. Of spans that overlap, the best is kept.
 
     nlp (Language): The pipeline. It stays as it is.
     name (str): The component.
@@ -47,9 +47,7 @@ def predict(nlp: Language, name: str, path: Path, types: Mapping[str, Any]) -> l
     types (Mapping[str, str]): What describes each label.
     RETURNS (list[EvaluatedDoc]): Gold and predicted spans.
     """
-    pipe = get_component(nlp, name)
-    thresholds = {label: value for label, value in pipe.cfg["thresholds"].items() if label in types}
-    with changed(pipe, labels=dict(types), thresholds=thresholds, allow_overlap=False):
+    with changed(get_component(nlp, name), labels=dict(types), thresholds={}, allow_overlap=False):
         return list(evaluate_file(nlp, name, path))
 
 
@@ -58,20 +56,15 @@ def measure(docs: Sequence[EvaluatedDoc], labels: Iterable[str]) -> dict[str, An
     return {**score(docs), "types": score_by(docs, labels, lambda _, span: span.label)}
 
 
-def summarize(
-    domains: Mapping[str, Mapping[str, Mapping[str, Any]]], threshold: float, thresholds: Mapping[str, float]
-) -> dict[str, Any]:
+def summarize(domains: Mapping[str, Mapping[str, Mapping[str, Any]]], threshold: float) -> dict[str, Any]:
     """Collect the figures of all domains.
 
     domains (Mapping): The result of `measure` by domain and mode.
     threshold (float): The threshold of the pipeline.
-    thresholds (Mapping[str, float]): Those of its own types, which hold for types of the same name.
-    RETURNS (dict): JSON: thresholds, figures, the mean F1 of the domains by mode and published means, from 0 to 100.
+    RETURNS (dict): JSON: the figures, the mean F1 of the domains by mode, and published means, from 0 to 100.
     """
     mean = {mode: 100 * sum((domains[d][mode]["f"] or 0.0) for d in domains) / len(domains) for mode in MODES}
-    asked = {label for by_mode in domains.values() for label in by_mode[MODES[0]]["types"]}
-    own = {label: value for label, value in thresholds.items() if label in asked}
-    return {"threshold": threshold, "thresholds": own, "mean": mean, "published": PUBLISHED, "domains": domains}
+    return {"threshold": threshold, "mean": mean, "published": PUBLISHED, "domains": domains}
 
 
 def rows_of(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -95,9 +88,8 @@ def markdown(summary: Mapping[str, Any]) -> str:
     """RETURNS (str): The table as Markdown, and what it means."""
     lines = [HEADER, ("---", *["---:" for _ in HEADER[1:]]), *rows_of(summary)]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    own = "".join(f", {label} {value:.2f}" for label, value in summary["thresholds"].items())
     text = (
         "CrossNER, test parts, all types but `misc`, without overlaps. Borders and label have to be right. Threshold: "
-        f"{summary['threshold']:.2f}{own}. They were chosen on other corpora. The means of GLiNER are published ones.\n"
+        f"{summary['threshold']:.2f}, chosen on other corpora. The means of GLiNER are published ones.\n"
     )
     return f"# Types that training has not seen\n\n{table}\n\n{text}"
