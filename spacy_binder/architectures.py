@@ -45,12 +45,12 @@ def build_binder(
     if text_encoder.name != LISTENER and names & LISTENING:
         raise ValueError(Errors.B064.format(text_encoder=text_encoder.name))
     if type_encoder is None:
-        type_encoder = build_shared_type_encoder()
-    if type_encoder.name == SHARED:
         if text_encoder.name != NAME:
-            raise ValueError(Errors.B012.format(setting="type_encoder", text_encoder=text_encoder.name))
-        type_encoder.layers.append(text_encoder)
+            raise ValueError(Errors.B012.format(setting="type_encoder = null", text_encoder=text_encoder.name))
+        type_encoder = build_shared_type_encoder()
     _name_type_encoder(type_encoder, text_encoder)
+    if type_encoder.name == SHARED:
+        type_encoder.layers.append(text_encoder)
     return binder(BinderSettings(clip_together), text_encoder, type_encoder, scorer)
 
 
@@ -85,7 +85,9 @@ def _name_type_encoder(type_encoder: Model, text_encoder: Model) -> None:
     settings = type_encoder.attrs.get("settings")
     if isinstance(settings, TypeEncoderSettings) and not settings.name:
         if text_encoder.name != NAME:
-            raise ValueError(Errors.B012.format(setting="type_encoder.name", text_encoder=text_encoder.name))
+            shared = type_encoder.name == SHARED
+            setting = "spacy_binder.SharedTypeEncoder.v1" if shared else "type_encoder.name = null"
+            raise ValueError(Errors.B012.format(setting=setting, text_encoder=text_encoder.name))
         settings.name = text_encoder.attrs["settings"].name
 
 

@@ -45,8 +45,8 @@ class Errors:
         "its vector gives the thresholds. Use another encoder, or a tokenizer that puts one first."
     )
     B012 = (
-        "[B012] `{setting} = null` takes the encoder of the text for the types, but '{text_encoder}' has no encoder of "
-        "its own. Name one: set `type_encoder.name`, in a block of `spacy_binder.TypeEncoder.v1`."
+        "[B012] `{setting}` takes the encoder of the text for the types, but '{text_encoder}' has no encoder of its "
+        "own. Name one: set `type_encoder.name`, in a block of `spacy_binder.TypeEncoder.v1`."
     )
     B013 = "[B013] {path}, line {line}: {problem}. Expected {expected}."
     B014 = (

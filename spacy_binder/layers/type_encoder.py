@@ -129,40 +129,44 @@ def encode_types(
     for batch in _batches(shim, missing, settings):
         # All batches have one number of rows and a padding that is the text's own. So the last bits of a vector do not
         # depend on what is encoded beside it.
-        filled = batch + batch[-1:] * (TEXTS_PER_BATCH - len(batch))
-        rows = _encode_batch(shim, filled, settings, is_train=False).float()
+        rows = [row for _, row in batch]
+        filled = rows + rows[-1:] * (TEXTS_PER_BATCH - len(rows))
+        vectors = _encode_batch(shim, filled, settings, is_train=False).float()
         # Copies, because a row would keep the memory of the whole batch.
-        found.update((text, row.clone()) for text, row in zip(batch, rows, strict=False))
+        found.update((text, vector.clone()) for (text, _), vector in zip(batch, vectors, strict=False))
     cached.keep(found)
     return torch.stack([found[text] for text in texts]), lambda _: []
 
 
 def _encode_to_learn(shim: EncoderShim, texts: list[str], settings: TypeEncoderSettings) -> tuple[Tensor, Callable]:
     """Encode descriptions of similar length together, each batch with a graph of its own. See `encode_types`."""
-    lengths = numpy.array([len(row) for row in _tokenize(shim, texts, settings)], dtype="int64")
+    rows = _tokenize(shim, texts, settings)
+    lengths = numpy.array([len(row) for row in rows], dtype="int64")
     order = numpy.argsort(-lengths, kind="stable")
     groups = [numpy.sort(order[a:b]) for a, b in cheapest_groups(lengths[order], TRAINED_WORDPIECES, PASS_COST)]
-    passes = [_encode_batch(shim, [texts[i] for i in group], settings, is_train=True) for group in groups]
-    rows = [torch.from_numpy(group).to(vectors.device) for group, vectors in zip(groups, passes, strict=True)]
-    all_vectors = torch.cat([vectors.detach() for vectors in passes])[torch.cat(rows).argsort()]
+    passes = [_encode_batch(shim, [rows[i] for i in group], settings, is_train=True) for group in groups]
+    places = [torch.from_numpy(group).to(vectors.device) for group, vectors in zip(groups, passes, strict=True)]
+    all_vectors = torch.cat([vectors.detach() for vectors in passes])[torch.cat(places).argsort()]
 
     def backprop(d_vectors: Tensor) -> list:
-        for of_pass, vectors in zip(rows, passes, strict=True):
+        for of_pass, vectors in zip(places, passes, strict=True):
             shim.backprop(vectors, d_vectors[of_pass].to(vectors.dtype))
         return []
 
     return all_vectors, backprop
 
 
-def _batches(shim: EncoderShim, texts: list[str], settings: TypeEncoderSettings) -> Iterator[list[str]]:
-    """RETURNS (Iterator[list[str]]): Texts that are padded to one length, at most `TEXTS_PER_BATCH` at once."""
+def _batches(
+    shim: EncoderShim, texts: list[str], settings: TypeEncoderSettings
+) -> Iterator[list[tuple[str, list[int]]]]:
+    """RETURNS (Iterator[list[tuple]]): Texts and their wordpieces, padded to one length, `TEXTS_PER_BATCH` at most."""
     if not texts:
         return
-    groups: dict[tuple[int, bool], list[str]] = {}
+    groups: dict[tuple[int, bool], list[tuple[str, list[int]]]] = {}
     for text, row in zip(texts, _tokenize(shim, texts, settings), strict=True):
         width = _padded(shim, len(row))
         # Rows without padding stay apart: they have no mask.
-        groups.setdefault((width, len(row) == width), []).append(text)
+        groups.setdefault((width, len(row) == width), []).append((text, row))
     for group in groups.values():
         for start in range(0, len(group), TEXTS_PER_BATCH):
             yield group[start : start + TEXTS_PER_BATCH]
@@ -179,8 +183,7 @@ def _tokenize(shim: EncoderShim, texts: list[str], settings: TypeEncoderSettings
     return tokenize_texts(texts, shim.tokenizer, max_length=max_length)
 
 
-def _encode_batch(shim: EncoderShim, texts: list[str], settings: TypeEncoderSettings, *, is_train: bool) -> Tensor:
-    rows = _tokenize(shim, texts, settings)
+def _encode_batch(shim: EncoderShim, rows: list[list[int]], settings: TypeEncoderSettings, *, is_train: bool) -> Tensor:
     lengths = numpy.array([len(row) for row in rows], dtype="int64")
     flat = numpy.array([wordpiece for row in rows for wordpiece in row], dtype="int64")
     fill = shim.tokenizer.pad_token_id or 0

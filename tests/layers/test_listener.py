@@ -321,5 +321,8 @@ def test_binder_takes_no_other_text_encoder(tiny_encoder: str, block: dict[str, 
 def test_types_of_a_shared_binder_need_a_name(tiny_encoder: str) -> None:
     config = shared_config(tiny_encoder)
     config["model"]["type_encoder"]["name"] = None
-    with pytest.raises(ValueError, match=r"B012.*type_encoder\.name"):
+    with pytest.raises(ValueError, match=r"B012.*type_encoder\.name = null"):
+        spacy.blank("en").add_pipe("binder_ner", config=config)
+    config["model"]["type_encoder"] = {"@architectures": "spacy_binder.SharedTypeEncoder.v1"}
+    with pytest.raises(ValueError, match=r"B012.*SharedTypeEncoder"):
         spacy.blank("en").add_pipe("binder_ner", config=config)

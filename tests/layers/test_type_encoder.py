@@ -31,12 +31,19 @@ def pipe(tiny_nlp: Language) -> BinderNER:
 def encoded(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The descriptions of each run of the encoder, without the copies that fill a batch."""
     calls: list[list[str]] = []
-    original = type_encoder_module._encode_batch
+    text_of: dict[tuple[int, ...], str] = {}
+    tokenize, encode = type_encoder_module._tokenize, type_encoder_module._encode_batch
 
-    def record(shim: Any, texts: list[str], *args: Any, **kwargs: Any) -> Any:
-        calls.append(list(dict.fromkeys(texts)))
-        return original(shim, texts, *args, **kwargs)
+    def remember(shim: Any, texts: list[str], *args: Any) -> Any:
+        rows = tokenize(shim, texts, *args)
+        text_of.update(zip(map(tuple, rows), texts, strict=True))
+        return rows
 
+    def record(shim: Any, rows: list[list[int]], *args: Any, **kwargs: Any) -> Any:
+        calls.append(list(dict.fromkeys(text_of[tuple(row)] for row in rows)))
+        return encode(shim, rows, *args, **kwargs)
+
+    monkeypatch.setattr(type_encoder_module, "_tokenize", remember)
     monkeypatch.setattr(type_encoder_module, "_encode_batch", record)
     return calls
 
