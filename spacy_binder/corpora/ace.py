@@ -125,7 +125,7 @@ def _rank(folder: Path) -> int:
 
 def _locate(mention: Annotation, quoted: str, source: Source, path: Path, problems: Problems) -> Annotation | None:
     """RETURNS (Optional[Annotation]): The mention in the text, or None for a mention with a problem."""
-    start, end, label, line, _ = mention
+    start, end, label, line, *_ = mention
     if label not in TYPES:
         kind = "other type"
     elif end < start:

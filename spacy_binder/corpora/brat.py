@@ -103,7 +103,5 @@ def _read_annotations(path: Path, text: str, problems: Problems) -> Iterator[Ann
         between = zip((end for _, end in borders[:-1]), (start for start, _ in borders[1:]), strict=True)
         if any(a > b or text[a:b].strip() for a, b in between):
             problems.add("discontinuous", path, number, quoted or parts)
-        elif 0 <= start < end <= len(text) and quoted and quoted.split() != text[start:end].split():
-            problems.add("other text", path, number, quoted)
         else:
-            yield Annotation(start, end, label, number)
+            yield Annotation(start, end, label, number, text=quoted or "")

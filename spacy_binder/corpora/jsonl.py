@@ -38,7 +38,8 @@ def read_jsonl(
     nlp (Language): Makes the tokens with its tokenizer for objects without `tokens` (Prodigy, `Doc.to_json`).
     spans_key (str): Key of doc.spans that receives the spans. Of several groups under `spans`, the one with this key
         is read first. Defaults to "sc".
-    problems (Problems): Counts spans and records that do not fit, and records with an `answer` other than "accept".
+    problems (Problems): Counts spans and records that do not fit, spans with a different `text`, and records with an
+        `answer` other than "accept".
     sentences: See `make_jsonl_corpus`.
     YIELDS (Doc): The documents.
     RAISES (ValueError): If the file is not in the format, or no record has spans under a known key.
@@ -67,7 +68,8 @@ def _read_file(path: Path, nlp: Language, spans_key: str, problems: Problems, se
             problems.add("no spans", path, number, text, intended=True)
             lists = [[]]
         annotations = lists[0] if is_named else next(filter(None, lists), [])
-        if any(set(other).difference(annotations) for other in lists):
+        places = {annotation[:3] for annotation in annotations}
+        if any(annotation[:3] not in places for other in lists for annotation in other):
             problems.add("second annotation", path, number, text)
         set_spans_by_characters(doc, annotations, spans_key=spans_key, path=path, problems=problems)
         return doc
@@ -109,16 +111,16 @@ def _spans(values: Any, line: int) -> list[Annotation]:
 
 
 def _span(value: Any, line: int) -> Annotation:
-    start = end = label = None
+    start = end = label = text = None
     if isinstance(value, dict):
         start, end = next(([value[a], value[b]] for a, b in BORDER_KEYS if a in value and b in value), (None, None))
-        label = value.get("label")
+        label, text = value.get("label"), value.get("text")
     elif isinstance(value, list) and len(value) in (2, 3):
         start, end, label = (*value, None)[:3]
     # A bool is an int, too.
     if type(start) is not int or type(end) is not int or not (label is None or isinstance(label, str)):
         raise WrongRecord(f"the span {show(value)}", EXPECTED)
-    return Annotation(start, end, label or "", line)
+    return Annotation(start, end, label or "", line, text=text if isinstance(text, str) else "")
 
 
 def _make_doc(text: str, value: dict[str, Any], nlp: Language) -> Doc:

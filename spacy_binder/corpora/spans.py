@@ -19,6 +19,8 @@ class Annotation(NamedTuple):
     label (str): The label.
     line (int): Its line in the file, or 0 for formats without lines.
     id (str): What it is a mention of, or "" if the format doesn't say it. It becomes `span.id_`.
+    text (str): Its text as the file has it, or "" if it doesn't. If the document has another text there, apart from
+        whitespace, it is a problem. Annotations by tokens have none.
     """
 
     start: int
@@ -26,6 +28,7 @@ class Annotation(NamedTuple):
     label: str
     line: int
     id: str = ""
+    text: str = ""
 
 
 def set_spans_by_characters(
@@ -44,9 +47,12 @@ def set_spans_by_characters(
     whole = doc.text
     spans = []
     for annotation in annotations:
-        start, end, label, line, entity = annotation
+        start, end, label, line, entity, quoted = annotation
         text = whole[max(start, 0) : max(end, 0)]
         if _is_possible(annotation, len(whole), text, path, problems):
+            if quoted and quoted.split() != text.split():
+                problems.add("other text", path, line, quoted)
+                continue
             is_trimmed = text[0].isspace() or text[-1].isspace()
             span = doc.char_span(*trim(text, start), label=label, span_id=entity) if is_trimmed else None
             if span is not None:
@@ -86,7 +92,7 @@ def set_spans_by_tokens(
     """
     spans = []
     for annotation in annotations:
-        start, end, label, line, entity = annotation
+        start, end, label, line, entity, _ = annotation
         if _is_possible(annotation, len(doc), "", path, problems):
             if doc[start].is_space or doc[end - 1].is_space:
                 text = doc[start:end].text
@@ -100,7 +106,7 @@ def set_spans_by_tokens(
 
 
 def _is_possible(annotation: Annotation, length: int, text: str, path: Path, problems: Problems) -> bool:
-    start, end, label, line, _ = annotation
+    start, end, label, line, *_ = annotation
     if end < start:
         kind = "inverted"
     elif start < 0 or end > length:

@@ -14,7 +14,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy_binder.corpora.ents import read_ents
 from spacy_binder.corpora.jsonl import read_jsonl
 from spacy_binder.corpora.label_studio import read_label_studio
-from spacy_binder.corpora.problems import Problems
+from spacy_binder.corpora.problems import Problem, Problems
 
 NLP = spacy.blank("en")
 TEXT = "In Riga it rained."
@@ -81,6 +81,19 @@ def test_jsonl_counts_what_it_leaves_out(tmp_path: Path) -> None:
     assert problems.counts == {"not accepted": 2, "misaligned": 1}
     with pytest.raises(ValueError, match=r"B028\] .*x.json, line 3: 'Ri' begins"):
         list(read_jsonl(path, NLP, problems=Problems(strict=True)))
+
+
+def test_jsonl_compares_the_text_of_a_span(tmp_path: Path) -> None:
+    """Offsets of bytes, or of another version of the text, would train on other words. Whitespace may differ."""
+    text = "\u00c9t\u00e9: In  Riga it rained."
+    places = [(9, 13, "Riga"), (11, 15, "Riga"), (5, 13, "In Riga"), (9, 13, ""), (9, 13, None)]
+    spans = [{"start": start, "end": end, "label": f"L{i}", "text": of} for i, (start, end, of) in enumerate(places)]
+    path, problems = write(tmp_path, {"text": text, "spans": spans}), Problems()
+    [doc] = read_jsonl(path, NLP, problems=problems)
+    found = [(span.text, span.label_) for span in doc.spans["sc"]]
+    assert found == [("In  Riga", "L2"), ("Riga", "L0"), ("Riga", "L3"), ("Riga", "L4")]
+    assert problems.counts == {"other text": 1}
+    assert problems.first["other text"] == [Problem("other text", path, 1, "Riga")]
 
 
 @pytest.mark.parametrize(
