@@ -188,6 +188,7 @@ def build_type_encoder(
     max_length: int = 128,
     mixed_precision: bool = False,
     pooling: str = "cls",
+    learn_rate_scale: float = 1.0,
     tokenizer_config: dict[str, Any] = {},  # noqa: B006
     transformer_config: dict[str, Any] = {},  # noqa: B006
 ) -> Model[list[str], Any]:
@@ -201,6 +202,7 @@ def build_type_encoder(
     mixed_precision (bool): Whether to multiply in bfloat16. Defaults to False.
     pooling (str): What the vector of a description is: "cls", the default, that of its [CLS] as in the paper, or
         "mean", the mean over its wordpieces, which sentence encoders were trained for.
+    learn_rate_scale (float): Factor of the learning rate for this encoder. Defaults to 1.
     tokenizer_config, transformer_config (dict): Arguments of transformers' `from_pretrained`. None of them may run or
         fetch code.
     RETURNS (Model): The type encoder.
@@ -210,17 +212,16 @@ def build_type_encoder(
     check_name("pooling", pooling, POOLINGS)
     check_options("tokenizer_config", tokenizer_config)
     check_options("transformer_config", transformer_config)
-    return type_encoder(
-        TypeEncoderSettings(
-            name=name or "",
-            freeze=freeze,
-            max_length=max_length,
-            mixed_precision=mixed_precision,
-            pooling=pooling,
-            tokenizer_config=tokenizer_config,
-            transformer_config=transformer_config,
-        )
+    settings = TypeEncoderSettings(
+        name=name or "",
+        freeze=freeze,
+        max_length=max_length,
+        mixed_precision=mixed_precision,
+        pooling=pooling,
+        tokenizer_config=tokenizer_config,
+        transformer_config=transformer_config,
     )
+    return type_encoder(settings, learn_rate_scale)
 
 
 def build_shared_type_encoder(

@@ -39,6 +39,7 @@ freeze = false
 max_length = 128
 mixed_precision = false
 pooling = "cls"
+learn_rate_scale = 1.0
 tokenizer_config = {}
 transformer_config = {}
 

@@ -11,7 +11,7 @@ from conftest import binder_config, demo_examples
 from families import make_encoder
 from spacy.cli._util import app
 from spacy.language import Language
-from spacy.util import load_config
+from spacy.util import fix_random_seed, load_config
 from thinc.api import Adam, Optimizer
 from transformers import AutoModel, AutoTokenizer
 from typer.testing import CliRunner
@@ -122,6 +122,31 @@ def test_types_with_the_weights_of_the_text_encoder(tiny_encoder: str, tmp_path:
     assert torch.equal(again.model.layers[1].predict([text]), vector)
     with pytest.raises(ValueError, match=r"B016.*pooling.*cls, mean"):
         build_shared_type_encoder(pooling="max")
+
+
+def steps_of(encoder: str, scale: float) -> list[list[torch.Tensor]]:
+    """RETURNS (list[list[Tensor]]): What one update changes in the weights of text and type encoder."""
+    config = binder_config(encoder)
+    config["model"]["type_encoder"]["learn_rate_scale"] = scale
+    nlp = spacy.blank("en")
+    pipe: Any = nlp.add_pipe("binder_ner", config=config)
+    examples = demo_examples(nlp, ["news-01"], max_sentences=2)
+    fix_random_seed(0)
+    nlp.initialize(lambda: examples)
+    weights = [list(layer.shims[0].module.parameters()) for layer in pipe.model.layers[:2]]
+    before = [[one.clone() for one in of_layer] for of_layer in weights]
+    # With such an eps a step depends on the size of the gradient.
+    pipe.update(examples, sgd=Adam(0.5, eps=1.0, L2=0.0))
+    return [[(a - b).detach() for a, b in zip(*pair, strict=True)] for pair in zip(weights, before, strict=True)]
+
+
+def test_the_type_encoder_can_learn_more_slowly(tiny_encoder: str) -> None:
+    """Each step of its weights is a part of a step at the full rate. The text encoder learns as before."""
+    text, types = steps_of(tiny_encoder, 1.0)
+    same_text, slow_types = steps_of(tiny_encoder, 0.25)
+    assert max(float(step.abs().max()) for step in types) > 1e-4
+    torch.testing.assert_close(same_text, text)
+    torch.testing.assert_close(slow_types, [0.25 * step for step in types], atol=1e-6, rtol=1e-4)
 
 
 def test_types_cannot_follow_a_listener() -> None:

@@ -51,8 +51,8 @@ class EncoderShim(ModuleShim):
 
     _model: Encoder | None
 
-    def __init__(self) -> None:
-        super().__init__(nn.Identity)
+    def __init__(self, *, learn_rate_scale: float = 1.0) -> None:
+        super().__init__(nn.Identity, learn_rate_scale=learn_rate_scale)
         self.tokenizer: TokenizerT = None
         self.storage = "float32"
         self.quantized = b""

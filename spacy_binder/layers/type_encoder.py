@@ -34,7 +34,7 @@ PADDING = 16
 
 @dataclass
 class TypeEncoderSettings(Settings):
-    """Settings of a type encoder. They are the arguments of `spacy_binder.TypeEncoder.v1`.
+    """Settings of a type encoder. They are arguments of `spacy_binder.TypeEncoder.v1`.
 
     name (str): A folder, or the name of a model on the Hugging Face hub. Where it is empty, `spacy_binder.Binder.v1`
         sets that of the text encoder.
@@ -54,14 +54,21 @@ class TypeEncoderSettings(Settings):
     transformer_config: dict[str, Any] = field(default_factory=dict)
 
 
-def type_encoder(settings: TypeEncoderSettings) -> Model[list[str], Tensor]:
+def type_encoder(settings: TypeEncoderSettings, learn_rate_scale: float = 1.0) -> Model[list[str], Tensor]:
     """Make a type encoder with weights of its own.
 
     settings (TypeEncoderSettings): The settings.
+    learn_rate_scale (float): Factor of the learning rate. Defaults to 1.
     RETURNS (Model): Descriptions → their vectors, shape (N, H).
     """
-    attrs = {"settings": settings}
-    return Model("binder_type_encoder", forward, init=init, dims={"nO": None}, attrs=attrs, shims=[EncoderShim()])
+    return Model(
+        "binder_type_encoder",
+        forward,
+        init=init,
+        dims={"nO": None},
+        attrs={"settings": settings},
+        shims=[EncoderShim(learn_rate_scale=learn_rate_scale)],
+    )
 
 
 def init(model: Model, X: Any = None, Y: Any = None) -> None:
