@@ -8,24 +8,32 @@ from typing import Any, Optional, Union
 from spacy.language import Language
 
 from .errors import Errors
+from .layers.span_scorer import set_max_span_length
 from .pipeline import BinderNER
 from .scorer import check_score_weights
 
 
 def make_add_labels(
-    labels: Optional[Union[list[str], dict[str, Any]]], component: str = "binder_ner"
+    labels: Optional[Union[list[str], dict[str, Any]]],
+    component: str = "binder_ner",
+    max_span_length: Optional[int] = None,
 ) -> Callable[[Language], Language]:
     """Make a callback that adds labels to a component with a `source` (`spacy_binder.add_labels.v1`).
 
     It is for `[initialize.after_init]`. Everything else that the component has stays: its labels with their
-    descriptions, its settings, its calibration and its weights.
+    descriptions, its settings, its calibration and its weights. If the new spans are longer, `max_span_length` makes
+    room for them.
 
     labels (list / dict): Description of each label, or the labels only, as `spacy.read_labels.v1` gives them. A label
         that the component has keeps its description.
     component (str): Name of the component. Defaults to "binder_ner".
+    max_span_length (int, optional): The most words per span from now on. None, the default, keeps what it is.
     RETURNS (Callable): The callback. It takes the pipeline.
-    RAISES (ValueError): If there are no labels, there is no such component, or no score weight names its spans key.
+    RAISES (ValueError): If there are no labels, there is no such component, no score weight names its spans key, or
+        the length is below 1.
     """
+    if max_span_length is not None and max_span_length < 1:
+        raise ValueError(Errors.B007.format(setting="max_span_length", least=1, value=max_span_length))
     if not isinstance(labels, (dict, list)):
         raise ValueError(Errors.B014.format(setting="labels", name=component, given=type(labels).__name__))
 
@@ -39,6 +47,9 @@ def make_add_labels(
         for label in labels:
             if label not in pipe.labels:
                 pipe._set_label(label, labels[label] if isinstance(labels, dict) else None)
+        if max_span_length is not None:
+            set_max_span_length(pipe.model.get_ref("scorer"), max_span_length)
+            nlp.get_pipe_config(component)["model"]["scorer"]["max_span_length"] = max_span_length
         return nlp
 
     return add_labels

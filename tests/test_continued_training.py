@@ -101,6 +101,34 @@ def test_spacy_train_runs_the_config(source: BinderNER) -> None:
     assert nlp.get_pipe("binder_ner").labels == (*source.labels, "QUOTE")  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("longest", [2, 45])
+def test_spans_may_get_longer(source: BinderNER, longest: int) -> None:
+    """Or shorter. All other weights stay, and it is in the config that is saved."""
+    words = ["the", "one", "who", "lent", "Anna", "Lind", "a", "book"] * 6
+    gold = Doc(source.vocab, words=words)
+    gold.spans["sc"] = [Span(gold, 0, 45, "PER")]
+    before = parameters(source.model)
+    nlp = sourced(**{"initialize.after_init.max_span_length": longest})
+    pipe: Any = nlp.get_pipe("binder_ner")
+    [(old, new)] = [pair for pair in zip(before, parameters(pipe.model), strict=True) if not torch.equal(*pair)]
+    assert len(old) == 30 and torch.equal(new[:30], old[: len(new)])
+    assert all(torch.equal(row, old[-1]) for row in new[30:])
+    nlp.to_disk("longer")
+    again = spacy.load("longer")
+    assert again.config["components"]["binder_ner"]["model"]["scorer"]["max_span_length"] == longest
+    examples = [Example(again.make_doc(gold.text), gold)]
+    again.get_pipe("binder_ner").cfg["calibration"] = None  # type: ignore[attr-defined]
+    if longest < 45:
+        with pytest.warns(UserWarning, match="longer than max_span_length"):
+            again.update(examples, sgd=again.resume_training())
+        return
+    optimizer = again.resume_training()
+    optimizer.learn_rate = 1e-3
+    for _ in range(25):
+        again.update(examples, sgd=optimizer)
+    assert (0, 45, "PER") in spans_of(again(gold.text))
+
+
 def test_labels_without_descriptions(source: BinderNER) -> None:
     srsly.write_json("labels.json", ["QUOTE", "cell_line"])
     pipe: Any = sourced().get_pipe("binder_ner")
@@ -142,6 +170,11 @@ def test_averages_of_a_resumed_training_start_from_its_weights(source: BinderNER
 def test_labels_have_to_be_labels(labels: Any) -> None:
     with pytest.raises(ValueError, match=r"B014.*'binder_ner'.*(NoneType|str)"):
         registry.callbacks.get("spacy_binder.add_labels.v1")(labels)
+
+
+def test_spans_need_a_length() -> None:
+    with pytest.raises(ValueError, match=r"B007.*max_span_length"):
+        registry.callbacks.get("spacy_binder.add_labels.v1")(["PER"], max_span_length=0)
 
 
 def test_the_component_has_to_be_there(source: BinderNER) -> None:

@@ -57,6 +57,11 @@ class ModuleShim(PyTorchShim):
         assert self._model is not None
         return self._model
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """RETURNS (dict[str, Any]): What the module was built with."""
+        return dict(self._settings)
+
     def build(self, **settings: Any) -> None:
         """Build the module.
 

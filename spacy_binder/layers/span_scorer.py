@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -81,6 +81,23 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
     if is_aligned:
         shim.module.align()
     model.attrs["max_span_length"] = settings.max_span_length
+
+
+def set_max_span_length(model: Model, max_span_length: int) -> None:
+    """Change the length of the longest span. Longer spans than before begin with the embedding of the longest one.
+
+    model (Model): The span scorer, with its weights.
+    max_span_length (int): The most words per span.
+    """
+    shim: Any = model.shims[0]
+    weights, settings = shim.module.state_dict(), model.attrs["settings"]
+    if shim.module.span_width is not None:
+        table = weights["width_embedding.weight"]
+        weights["width_embedding.weight"] = table[torch.arange(max_span_length).clamp(max=len(table) - 1)]
+    shim.build(**{**shim.settings, "max_span_length": max_span_length})
+    shim.module.load_state_dict(weights)
+    model.attrs["max_span_length"] = max_span_length
+    model.attrs["settings"] = replace(settings, max_span_length=max_span_length)
 
 
 def forward(model: Model, X: ScorerInT, is_train: bool) -> tuple[SpanScores | FoundSpans, Callable]:
