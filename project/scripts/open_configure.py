@@ -15,7 +15,7 @@ def main(
     base: Path,
     corpus: Path,
     output: Path,
-    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 3000,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 5000,
     logger: Annotated[
         Path | None, typer.Option(help="A config with [training.logger], which replaces that of BASE.")
     ] = None,

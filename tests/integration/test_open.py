@@ -108,7 +108,7 @@ def test_workflow(tmp_path: Path, tiny_encoder: str) -> None:
             small = script.replace(
                 "--n-wordnet 12000 --n-chains 4500 --n-facts 8000", "--n-wordnet 8 --n-chains 4 --n-facts 4"
             )
-            result = run_python(project, *small.replace("--steps 3000", "--steps 2").split()[1:])
+            result = run_python(project, *small.replace("--steps 5000", "--steps 2").split()[1:])
             assert result.returncode == 0, result.output
             printed += result.output
             if "open_configure.py" in script:
