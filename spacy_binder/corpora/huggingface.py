@@ -110,10 +110,10 @@ def _load(path: Path, split: str) -> Any:
     if find_spec("datasets") is None:
         raise ImportError(Errors.B036)
     # An optional extra, and slow to import.
-    from datasets import load_from_disk  # type: ignore[import-not-found]
+    from datasets import Dataset  # type: ignore[import-not-found]
 
     try:
-        dataset = load_from_disk(str(path))
+        dataset = Dataset.load_from_disk(str(path))
     except Exception as error:
         # Each part of a damaged folder fails in its own way.
         raise ValueError(Errors.B044.format(path=path, cause=error)) from None
