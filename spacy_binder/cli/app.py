@@ -22,9 +22,9 @@ def app_cli(
     can open it. Nothing is sent elsewhere, and no file is written. Ctrl+C ends it. Needs the extra `app`.
     """
     with clean_errors("Can't open the page"):
-        from importlib.util import find_spec
+        from ..installed import is_installed
 
-        if find_spec("streamlit") is None:
+        if not is_installed("streamlit"):
             raise ImportError('The page needs Streamlit. Install it by `pip install "spacy-binder[app]"`.')
         from ..app.page import load_pipeline
         from ..app.server import serve

@@ -50,9 +50,9 @@ def serve_cli(
     `serve`.
     """
     with clean_errors("Can't serve the pipeline"):
-        from importlib.util import find_spec
+        from ..installed import is_installed
 
-        missing = [name for name in ("fastapi", "uvicorn", "prometheus_client") if find_spec(name) is None]
+        missing = [name for name in ("fastapi", "uvicorn", "prometheus_client") if not is_installed(name)]
         if missing:
             raise ImportError(f'{", ".join(missing)} is missing. Install it by `pip install "spacy-binder[serve]"`.')
         from ..serving.loading import load_api

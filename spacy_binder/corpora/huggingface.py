@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import Errors
+from ..installed import is_installed
 from .files import whole_parts
 from .json_values import show
 from .problems import Problems
@@ -107,7 +107,7 @@ def _load(path: Path, split: str) -> Any:
         path, of_folder = path / split, split
     if not (path / "state.json").is_file():
         raise ValueError(Errors.B037.format(path=path))
-    if find_spec("datasets") is None:
+    if not is_installed("datasets"):
         raise ImportError(Errors.B036)
     # An optional extra, and slow to import.
     from datasets import Dataset  # type: ignore[import-not-found]

@@ -9,7 +9,6 @@ import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import Errors
+from ..installed import is_installed
 from ..modules.encoder import Encoder
 from ..text.windows import WindowBatch
 from .encoder_shim import EncoderShim, attention_mask
@@ -31,11 +31,6 @@ HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 FROM_BEFORE_FORK: list[Any] = []
 # Threads that need the same network wait for the first one that compiles it.
 COMPILING = threading.Lock()
-
-
-def is_installed(package: str = "openvino") -> bool:
-    """RETURNS (bool): Whether a package is installed: openvino or nncf. It is not imported."""
-    return find_spec(package) is not None
 
 
 def check_engine(engine: str, precision: str, device: str = "cpu") -> None:
@@ -52,7 +47,7 @@ def check_engine(engine: str, precision: str, device: str = "cpu") -> None:
     if engine == "openvino":
         if device != "cpu":
             raise ValueError(Errors.B020.format(device=device))
-        if not is_installed():
+        if not is_installed("openvino"):
             raise ImportError(Errors.B021)
 
 
@@ -156,7 +151,7 @@ def quantize(shim: EncoderShim, batches: Iterable[WindowBatch]) -> None:
     batches (Iterable[WindowBatch]): Windows of typical text.
     RAISES (ImportError): If openvino or nncf is not installed.
     """
-    if not is_installed() or not is_installed("nncf"):
+    if not is_installed("openvino") or not is_installed("nncf"):
         raise ImportError(Errors.B021)
     network = convert(shim.module)
     inputs = [_inputs(batch)[: len(network.inputs)] for batch in batches]

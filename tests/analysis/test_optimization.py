@@ -23,8 +23,9 @@ from spacy_binder.analysis.optimization import (
     take_sample,
 )
 from spacy_binder.analysis.reading import read_examples
+from spacy_binder.installed import is_installed
 from spacy_binder.layers.encoder_shim import EncoderShim
-from spacy_binder.layers.openvino import CompiledEncoder, is_installed
+from spacy_binder.layers.openvino import CompiledEncoder
 from spacy_binder.layers.seal import unseal
 
 SETTING = "components.binder_ner.model.text_encoder.inference_precision"
@@ -58,7 +59,7 @@ def examples(trained: tuple[Path, Path]) -> list[Example]:
 @pytest.fixture(scope="module")
 def quantized(trained: tuple[Path, Path], examples: list[Example]) -> Language:
     """The trained pipeline in int8."""
-    if not (is_installed() and is_installed("nncf")):
+    if not (is_installed("openvino") and is_installed("nncf")):
         pytest.skip("openvino or nncf isn't installed")
     return load_in_precision(trained[0], "binder_ner", "int8", "openvino", examples)
 
@@ -109,7 +110,7 @@ def test_int8_goes_when_the_weights_change(quantized: Language, tmp_path: Path) 
 
 
 def test_int8_has_to_be_made_first(trained: tuple[Path, Path]) -> None:
-    if not is_installed():
+    if not is_installed("openvino"):
         pytest.skip("openvino isn't installed")
     engine = {"components.binder_ner.model.text_encoder.inference_engine": "openvino"}
     with pytest.raises(ValueError, match=r"\[B043\] .*no int8 copy"):
@@ -225,7 +226,7 @@ def test_speed_is_measured_on_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_engines_are_tried_where_they_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     installed = {"openvino", "nncf"}
-    monkeypatch.setattr("spacy_binder.analysis.optimization.is_installed", lambda name="openvino": name in installed)
+    monkeypatch.setattr("spacy_binder.analysis.optimization.is_installed", lambda name: name in installed)
     plain, torch16 = ("float32", "torch"), ("bfloat16", "torch")
     by_openvino = [("float32", "openvino"), ("bfloat16", "openvino"), ("int8", "openvino")]
     assert combinations() == [plain, torch16, *by_openvino]
@@ -248,7 +249,7 @@ def test_engines_are_tried_where_they_are_installed(monkeypatch: pytest.MonkeyPa
 def test_a_pipeline_for_another_engine_is_loaded_and_saved(
     trained: tuple[Path, Path], texts: list[str], examples: list[Example], tmp_path: Path
 ) -> None:
-    if not is_installed():
+    if not is_installed("openvino"):
         pytest.skip("openvino isn't installed")
     expected = scores_of(spacy.load(trained[0]), texts)
     nlp = load_in_precision(trained[0], "binder_ner", "float32", "openvino", examples)

@@ -261,7 +261,7 @@ def test_parquet_files_that_do_not_fit(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "b.parquet").write_bytes(b"PAR1")
     with pytest.raises(ValueError, match=r"B044.*b\.parquet"):
         open_source(tmp_path, "auto", fields, by_line=False, spans_key="sc")
-    monkeypatch.setattr(parquet_rows, "find_spec", lambda name: None)
+    monkeypatch.setattr(parquet_rows, "is_installed", lambda _: False)
     with pytest.raises(ImportError, match=r"B087.*spacy-binder\[parquet\]"):
         open_source(tmp_path, "auto", fields, by_line=False, spans_key="sc")
 

@@ -1,6 +1,5 @@
 """`spacy binder app`: what it tells Streamlit, and what it says where it can't open the page."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -28,8 +27,7 @@ def test_a_pipeline_that_cannot_be_loaded(model: str) -> None:
 
 def test_without_streamlit(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names the extra to install."""
-    find_spec = importlib.util.find_spec
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "streamlit" else find_spec(name))
+    monkeypatch.setattr("spacy_binder.installed.is_installed", lambda _: False)
     done = run_python(Path(__file__).parent, "-m", "spacy", "binder", "app", "nowhere")
     assert done.returncode == 1
     assert 'pip install "spacy-binder[app]"' in " ".join(done.output.split())

@@ -219,6 +219,6 @@ def test_no_dataset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"B037\] .*state\.json"):
         list(read_huggingface(tmp_path, NLP, problems=Problems()))
     (tmp_path / "state.json").touch()
-    monkeypatch.setattr(huggingface, "find_spec", lambda _: None)
+    monkeypatch.setattr(huggingface, "is_installed", lambda _: False)
     with pytest.raises(ImportError, match=r'B036\] .*pip install "spacy-binder\[datasets\]"'):
         list(read_huggingface(tmp_path, NLP, problems=Problems()))

@@ -19,8 +19,9 @@ from spacy.tokens import DocBin
 from srsly import cloudpickle
 from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel, RobertaConfig, RobertaModel
 
+from spacy_binder.installed import is_installed
 from spacy_binder.layers.encoder_shim import EncoderShim
-from spacy_binder.layers.openvino import CompiledEncoder, compile_encoder, is_installed
+from spacy_binder.layers.openvino import CompiledEncoder, compile_encoder
 from spacy_binder.modules.encoder import Encoder
 from spacy_binder.text.windows import WindowBatch
 
@@ -36,7 +37,7 @@ ENCODERS = [
 @pytest.fixture
 def installed() -> None:
     """Skips where there is no openvino. It isn't imported here, because then it would report that to its makers."""
-    if not is_installed():
+    if not is_installed("openvino"):
         pytest.skip("openvino isn't installed")
 
 
@@ -212,7 +213,7 @@ def test_other_precisions_devices_and_engines_are_refused(
         )
     with pytest.raises(ValueError, match=r"\[B016\] Unknown engine 'onnx'\. There are: torch, openvino\."):
         nlp.add_pipe("binder_ner", config=config_with(tiny_encoder, inference_engine="onnx"))
-    monkeypatch.setattr("spacy_binder.layers.openvino.is_installed", lambda: True)
+    monkeypatch.setattr("spacy_binder.layers.openvino.is_installed", lambda _: True)
     nlp = load(trained[0])
     monkeypatch.setattr(shim_of(nlp), "_model", shim_of(nlp).module.to("meta"))
     with pytest.raises(ValueError, match=r"\[B020\] .*is on the device 'meta'"):
@@ -220,7 +221,7 @@ def test_other_precisions_devices_and_engines_are_refused(
 
 
 def test_a_missing_package_is_named(tiny_encoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spacy_binder.layers.openvino.is_installed", lambda: False)
+    monkeypatch.setattr("spacy_binder.layers.openvino.is_installed", lambda _: False)
     with pytest.raises(ImportError, match=r"\[B021\] .*spacy-binder\[openvino\]"):
         spacy.blank("en").add_pipe("binder_ner", config=config_with(tiny_encoder))
 

@@ -1,7 +1,6 @@
 """`spacy binder serve` as a user runs it: a process, requests, a signal, and its exit status."""
 
 import http.client
-import importlib.util
 import json
 import re
 import signal
@@ -114,8 +113,7 @@ def test_a_pipeline_that_cannot_be_loaded() -> None:
 
 
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    find_spec = importlib.util.find_spec
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "uvicorn" else find_spec(name))
+    monkeypatch.setattr("spacy_binder.installed.is_installed", lambda name: name != "uvicorn")
     done = run_python(HERE, "-m", "spacy", "binder", "serve", "nowhere")
     assert done.returncode == 1
     assert 'pip install "spacy-binder[serve]"' in " ".join(done.output.split())
