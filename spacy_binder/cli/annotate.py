@@ -18,14 +18,14 @@ SHOWN_FAILED = 3
 def annotate_cli(
     model: Annotated[str, Arg(help="Pipeline to annotate with: a folder or the name of an installed one")],
     source: Annotated[
-        Path, Arg(metavar="IN", help="Rows: a file, or a folder of JSONL, Parquet, plain text or DocBins", exists=True)
+        Path, Arg(help="Rows: a file, or a folder of JSONL, Parquet, plain text or DocBins", exists=True)
     ],
-    output: Annotated[Path, Arg(metavar="OUT", help="Folder that receives the shards and manifest.json")],
+    output: Annotated[Path, Arg(help="Folder that receives the shards and manifest.json")],
     format: Annotated[
         str, Opt("--format", "-f", help="jsonl, parquet, text, docbin, or auto to go by the names of the files")
     ] = "auto",
     to: Annotated[
-        str, Opt("--to", help="Write jsonl or docbin. By default the format of IN, or jsonl for plain text")
+        str, Opt("--to", help="Write jsonl or docbin. By default the format of SOURCE, or jsonl for plain text")
     ] = "",
     text_field: Annotated[str, Opt("--text-field", help="Field or column with the text")] = "text",
     id_field: Annotated[
@@ -64,12 +64,12 @@ def annotate_cli(
         int, Opt("--gpu-id", "-g", help="GPU to run on, -1 for the CPU. With Ray, a GPU per worker")
     ] = -1,
 ) -> None:
-    """Find the spans of all rows of IN.
+    """Find the spans of all rows of SOURCE.
 
-    OUT/shards has the rows as they were, with spans: start and end in characters, label and score. Rows that can't be
-    annotated are in OUT/failed.jsonl. OUT/manifest.json counts rows and words. The same command goes on where it was
-    stopped. Exit status: 0 if all rows were annotated, 1 if the command was stopped or rows are missing, 3 if some
-    rows failed.
+    OUTPUT/shards has the rows as they were, with spans: start and end in characters, label and score. Rows that can't
+    be annotated are in OUTPUT/failed.jsonl. OUTPUT/manifest.json counts rows and words. The same command goes on
+    where it was stopped. Exit status: 0 if all rows were annotated, 1 if the command was stopped or rows are missing,
+    3 if some rows failed.
     """
     import srsly
     from tqdm import tqdm
