@@ -5,9 +5,10 @@ import platform
 import sys
 from datetime import datetime, timezone
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from spacy_binder.installed import is_installed
 
 # Linux says here what its processor is.
 PROCESSOR = Path("/proc/cpuinfo")
@@ -20,7 +21,7 @@ def machine() -> dict[str, Any]:
     """RETURNS (dict): Processor, its cores and units, and versions."""
     lines = PROCESSOR.read_text(encoding="utf8").splitlines() if PROCESSOR.exists() else []
     facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines) if value}
-    packages = [*PACKAGES, *filter(find_spec, OPTIONAL)]
+    packages = [*PACKAGES, *filter(is_installed, OPTIONAL)]
     return {
         "processor": facts.get("model name") or platform.processor() or "unknown",
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Optional, Union
 
+from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
 
 from .errors import Errors
 from .layers.span_scorer import set_max_span_length
-from .pipeline import BinderNER
 from .scorer import check_score_weights
 
 
@@ -29,8 +29,9 @@ def make_add_labels(
     component (str): Name of the component. Defaults to "binder_ner".
     max_span_length (int, optional): The most words per span from now on. None, the default, keeps what it is.
     RETURNS (Callable): The callback. It takes the pipeline.
-    RAISES (ValueError): If there are no labels, there is no such component, no score weight names its spans key, or
-        the length is below 1.
+    RAISES (ValueError): If there are no labels, there is no such component, no score weight names its spans key, the
+        length is below 1, or the component has no weights yet whose length could change. Also if an example of a type
+        can't be used, such as one that is longer.
     """
     if max_span_length is not None and max_span_length < 1:
         raise ValueError(Errors.B007.format(setting="max_span_length", least=1, value=max_span_length))
@@ -38,18 +39,24 @@ def make_add_labels(
         raise ValueError(Errors.B014.format(setting="labels", name=component, given=type(labels).__name__))
 
     def add_labels(nlp: Language) -> Language:
-        pipe = nlp.get_pipe(component)
-        if not isinstance(pipe, BinderNER):
-            names = [name for name, factory in nlp.pipe_factories.items() if factory == "binder_ner"]
+        names = [name for name, factory in nlp.pipe_factories.items() if factory == "binder_ner"]
+        if component not in names:
             known = ", ".join(names) or "none"
             raise ValueError(Errors.B016.format(kind="binder_ner component", name=component, known=known))
+        pipe: Any = nlp.get_pipe(component)
         check_score_weights(nlp, pipe.key, component)
+        if max_span_length is not None:
+            scorer = pipe.model.get_ref("scorer")
+            if not scorer.has_dim("nI"):
+                raise ValueError(SpacyErrors.E109.format(name=component))
+            set_max_span_length(scorer, max_span_length)
+            nlp.get_pipe_config(component)["model"]["scorer"]["max_span_length"] = max_span_length
+            for label, value in pipe.label_data.items():
+                # Its examples may be too long now.
+                pipe._set_label(label, value)
         for label in labels:
             if label not in pipe.labels:
                 pipe._set_label(label, labels[label] if isinstance(labels, dict) else None)
-        if max_span_length is not None:
-            set_max_span_length(pipe.model.get_ref("scorer"), max_span_length)
-            nlp.get_pipe_config(component)["model"]["scorer"]["max_span_length"] = max_span_length
         return nlp
 
     return add_labels

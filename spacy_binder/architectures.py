@@ -209,6 +209,7 @@ def build_type_encoder(
     RAISES (ValueError): If a setting is out of its range, or refused.
     """
     _at_least(3, max_length=max_length)
+    _at_least(0.0, learn_rate_scale=learn_rate_scale)
     check_name("pooling", pooling, POOLINGS)
     check_options("tokenizer_config", tokenizer_config)
     check_options("transformer_config", transformer_config)
@@ -277,6 +278,7 @@ def build_span_scorer(
     RAISES (ValueError): If a setting is out of its range, or a name is unknown.
     """
     _at_least(1, linear_size=linear_size, max_span_length=max_span_length)
+    _at_least(0.0, learn_rate_scale=learn_rate_scale)
     _at_least(0, width_embedding_size=width_embedding_size)
     _at_least(1e-4, temperature=temperature)
     check_name("span_dropout", span_dropout, SPAN_DROPOUTS)

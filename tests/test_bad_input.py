@@ -142,6 +142,8 @@ def test_encoder_that_cannot_be_loaded(tmp_path: Path, monkeypatch: pytest.Monke
         ("text_encoder", "window", 3),
         ("text_encoder", "attention_dropout", -0.1),
         ("type_encoder", "max_length", 2),
+        ("type_encoder", "learn_rate_scale", -1.0),
+        ("scorer", "learn_rate_scale", -0.5),
     ],
 )
 def test_setting_below_its_least(tiny_encoder: str, part: str, setting: str, value: float) -> None:

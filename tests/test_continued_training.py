@@ -17,6 +17,7 @@ from spacy.training.initialize import init_nlp
 from spacy.util import load_config, registry
 from tiny_pipelines import parameters
 
+from spacy_binder.added_labels import make_add_labels
 from spacy_binder.pipeline import BinderNER
 
 CHANGED: dict[str, Any] = {
@@ -99,6 +100,33 @@ def test_spacy_train_runs_the_config(source: BinderNER) -> None:
     nlp = spacy.load("out/model-last")
     assert nlp.config["components"]["binder_ner"]["factory"] == "binder_ner"
     assert nlp.get_pipe("binder_ner").labels == (*source.labels, "QUOTE")  # type: ignore[attr-defined]
+
+
+def test_examples_fit_the_new_length(source: BinderNER) -> None:
+    """Those of new labels, and those that the pipeline has already."""
+    example = {"text": "word " * 40, "start": 0, "end": 199}
+    quote = {"description": "what somebody said", "examples": [example]}
+    srsly.write_json("labels.json", {"QUOTE": quote})
+    with pytest.raises(ValueError, match=r"B057.*40 words, more than `max_span_length`, 30"):
+        sourced()
+    nlp = sourced(**{"initialize.after_init.max_span_length": 45})
+    nlp.to_disk("source")
+    srsly.write_json("labels.json", ["OTHER"])
+    with pytest.raises(ValueError, match=r"B057.*QUOTE.*40 words, more than `max_span_length`, 5"):
+        sourced(**{"initialize.after_init.max_span_length": 5})
+
+
+def test_only_a_component_that_is_there_and_trained(source: BinderNER) -> None:
+    nlp = spacy.load("source")
+    with pytest.raises(ValueError, match=r"B016.*'nope'.*binder_ner"):
+        make_add_labels(["OTHER"], "nope")(nlp)
+    with pytest.raises(ValueError, match=r"B016.*'sentencizer'.*binder_ner"):
+        make_add_labels(["OTHER"], "sentencizer")(nlp)
+    fresh = spacy.blank("en")
+    pipe: Any = fresh.add_pipe("binder_ner")
+    with pytest.raises(ValueError, match=r"E109.*binder_ner"):
+        make_add_labels(["OTHER"], max_span_length=45)(fresh)
+    assert pipe.labels == ()
 
 
 @pytest.mark.parametrize("longest", [2, 45])

@@ -3,13 +3,13 @@
 import json
 import re
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from thinc.api import Config
 
 from project.scripts.configure import dataset_config
+from spacy_binder.installed import is_installed
 
 from .reader import READER
 
@@ -49,7 +49,7 @@ class System:
 
     def installed(self) -> bool:
         """RETURNS (bool): Whether the package that it needs is installed."""
-        return self.base not in NEEDS or find_spec(NEEDS[self.base]) is not None
+        return self.base not in NEEDS or is_installed(NEEDS[self.base])
 
 
 def parse_system(text: str) -> System:

@@ -2,12 +2,13 @@
 
 import json
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+
+from spacy_binder.installed import is_installed
 
 from ..machine import machine
 from ..parts import choose, read_kept, run_part, write_json
@@ -41,7 +42,7 @@ def main(
 ) -> None:
     """Measure MODEL on the sentences of DOCS. Run it again to go on where it was stopped."""
     chosen = choose(engines, ENGINES, "--engines")
-    if "ray" in chosen and find_spec("ray") is None:
+    if "ray" in chosen and not is_installed("ray"):
         raise typer.BadParameter("Ray isn't installed", param_hint="--engines")
     output.mkdir(parents=True, exist_ok=True)
     path = output.resolve() / f"rows-{rows}.jsonl"

@@ -3,7 +3,6 @@
 import json
 import sys
 from dataclasses import asdict
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 from rich.console import Console
 
 from spacy_binder.config import find_encoder
+from spacy_binder.installed import is_installed
 
 from ..machine import machine
 from ..parts import choose, read_kept, run_part, write_json
@@ -97,7 +97,7 @@ def main(
 
     Options that name several things take them separated by commas. Run it again to go on where it was stopped.
     """
-    if find_spec("matplotlib") is None:
+    if not is_installed("matplotlib"):
         raise typer.BadParameter("matplotlib isn't installed")
     plan = Plan(
         pipeline=str(pipeline.resolve()),

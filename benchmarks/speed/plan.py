@@ -1,8 +1,9 @@
 """What is measured, and with which settings: one part for each process."""
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
+
+from spacy_binder.installed import is_installed
 
 
 def text_encoder(precision: str, engine: str) -> dict[str, Any]:
@@ -12,7 +13,7 @@ def text_encoder(precision: str, engine: str) -> dict[str, Any]:
 
 # Settings of the text encoder, by the name of the mode. An int8 copy is part of a pipeline: see `saved`.
 MODES: dict[str, dict[str, Any]] = {name: text_encoder(name, "torch") for name in ("float32", "bfloat16")}
-if find_spec("openvino"):
+if is_installed("openvino"):
     MODES |= {f"openvino-{name}": text_encoder(name, "openvino") for name in ("float32", "bfloat16")}
 DEFAULT_MODES = list(MODES)
 # The pipeline's own settings.
@@ -109,7 +110,7 @@ class Plan:
         if self.long_words:
             parts.append(Part("long-document", "inference.long_document", first, {**own, "n_words": self.long_words}))
         settings = {**bare, "dev": self.dev, "test": self.test, **docs, "cut_at": SHORT, "sizes": self.peer_sizes}
-        peers = ["spancat", "gliner"] if find_spec("gliner") else ["spancat"]
+        peers = ["spancat", "gliner"] if is_installed("gliner") else ["spancat"]
         parts += [Part(f"peers-{peer}", f"peers.{peer}", first, settings) for peer in peers]
         parts.append(Part("startup", "startup.startup", 1, {"hidden": self.hidden, "runs": self.starts}))
         return parts

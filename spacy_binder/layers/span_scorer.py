@@ -86,6 +86,8 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
 def set_max_span_length(model: Model, max_span_length: int) -> None:
     """Change the length of the longest span. Longer spans than before begin with the embedding of the longest one.
 
+    An optimizer that has made a step before can't go on: its moments and averages have the old size.
+
     model (Model): The span scorer, with its weights.
     max_span_length (int): The most words per span.
     """
